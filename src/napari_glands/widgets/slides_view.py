@@ -1,0 +1,202 @@
+"""The first step: which images, and how large their pixels are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QDoubleSpinBox,
+    QFileDialog,
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QHeaderView,
+    QMenu,
+    QPushButton,
+    QTreeWidget,
+    QTreeWidgetItem,
+    QVBoxLayout,
+)
+
+from napari_glands.settings import GeneralSettings
+from napari_glands.widgets.step_view import StepView
+from napari_glands.widgets.text import sentence
+
+__all__ = ["SlideRow", "SlidesView"]
+
+_IMAGES = (
+    "Histology images (*.svs *.ndpi *.mrxs *.scn *.vms *.dcm *.tif *.tiff *.bmp *.png *.jpg "
+    "*.jpeg);;All files (*)"
+)
+
+
+@dataclass(frozen=True)
+class SlideRow:
+    """One line of the slide list.
+
+    Attributes
+    ----------
+    id, name
+        Which slide.
+    pixel_size
+        µm per pixel as text.
+    assumed
+        Whether the pixel size is only assumed.
+    state
+        How far the slide has come, such as ``"priors"``.
+    """
+
+    id: str
+    name: str
+    pixel_size: str
+    assumed: bool
+    state: str
+
+
+class SlidesView(StepView):
+    """Add images, see them listed, and give the pixel size of those that do not state it.
+
+    Signals
+    -------
+    files_chosen
+        ``list[Path]`` of files or folders to add.
+    open_layers_requested
+        The image layers that are already open shall be used.
+    sample_requested
+        Name of the sample to add.
+    mpp_given
+        ``(ids, µm per pixel)`` for slides whose pixel size was assumed.
+    slide_chosen
+        Id of the slide to show.
+    remove_requested
+        Id of the slide to take out of the project.
+    """
+
+    files_chosen = Signal(list)
+    open_layers_requested = Signal()
+    sample_requested = Signal(str)
+    mpp_given = Signal(list, float)
+    slide_chosen = Signal(str)
+    remove_requested = Signal(str)
+
+    def __init__(self, settings: GeneralSettings, samples: Sequence[tuple[str, str]]) -> None:
+        super().__init__(
+            "Slides", "Choose the images to work on. They stay where they are.", "", settings
+        )
+        self.list = self._make_list()
+        self.mpp_frame = self._make_mpp_frame(settings.default_mpp)
+        self._assumed: list[str] = []
+        self.build(self._make_buttons(samples), self.list, self.mpp_frame)
+        self.show_slides([], "")
+
+    def _make_buttons(self, samples: Sequence[tuple[str, str]]) -> QFrame:
+        self.add_files_button = QPushButton("Add files…")
+        self.add_folder_button = QPushButton("Add folder…")
+        self.add_layers_button = QPushButton("Add open layers")
+        self.add_layers_button.setToolTip("Use the image layers that are already in the viewer.")
+        self.samples_button = QPushButton("Samples")
+        self.samples_menu = QMenu(self)
+        for key, title in samples:
+            action: Any = self.samples_menu.addAction(title)
+            action.triggered.connect(lambda _=False, key=key: self.sample_requested.emit(key))
+        self.samples_button.setMenu(self.samples_menu)
+        self.remove_button = QPushButton("Remove")
+        self.remove_button.setToolTip("Take the selected slide out of the project.")
+        self.add_files_button.clicked.connect(self._choose_files)
+        self.add_folder_button.clicked.connect(self._choose_folder)
+        self.add_layers_button.clicked.connect(self.open_layers_requested)
+        self.remove_button.clicked.connect(self._on_remove)
+        frame = QFrame()
+        grid = QGridLayout(frame)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.addWidget(self.add_files_button, 0, 0)
+        grid.addWidget(self.add_folder_button, 0, 1)
+        grid.addWidget(self.samples_button, 0, 2)
+        grid.addWidget(self.add_layers_button, 1, 0, 1, 2)
+        grid.addWidget(self.remove_button, 1, 2)
+        return frame
+
+    def _make_list(self) -> QTreeWidget:
+        tree = QTreeWidget()
+        tree.setHeaderLabels(["Slide", "µm/px", "State"])
+        tree.setRootIsDecorated(False)
+        tree.setUniformRowHeights(True)
+        tree.setMinimumHeight(100)
+        tree.setMaximumHeight(220)
+        tree.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        header: Any = tree.header()
+        header.setStretchLastSection(False)
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        for column in (1, 2):
+            header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
+        tree.currentItemChanged.connect(self._on_current)
+        return tree
+
+    def _make_mpp_frame(self, default: float) -> QFrame:
+        frame = QFrame()
+        frame.setFrameShape(QFrame.Shape.StyledPanel)
+        self.mpp_text = sentence()
+        self.mpp_box = QDoubleSpinBox()
+        self.mpp_box.setDecimals(4)
+        self.mpp_box.setRange(0.01, 100)
+        self.mpp_box.setValue(default)
+        self.mpp_box.setSuffix(" µm/px")
+        self.mpp_button = QPushButton("Use this pixel size")
+        self.mpp_button.clicked.connect(self._on_mpp)
+        row = QHBoxLayout()
+        row.addWidget(self.mpp_box)
+        row.addWidget(self.mpp_button)
+        layout = QVBoxLayout(frame)
+        layout.addWidget(self.mpp_text)
+        layout.addLayout(row)
+        return frame
+
+    def show_slides(self, rows: Sequence[SlideRow], current: str) -> None:
+        """List the slides, mark the one on show, and ask for pixel sizes that were assumed."""
+        self.list.blockSignals(True)
+        self.list.clear()
+        for row in rows:
+            item = QTreeWidgetItem(
+                [row.name, f"{row.pixel_size} ?" if row.assumed else row.pixel_size, row.state]
+            )
+            item.setData(0, Qt.ItemDataRole.UserRole, row.id)
+            item.setToolTip(0, row.name)
+            self.list.addTopLevelItem(item)
+            if row.id == current:
+                self.list.setCurrentItem(item)
+        self.list.blockSignals(False)
+        self.remove_button.setEnabled(bool(rows))
+        self._assumed = [row.id for row in rows if row.assumed]
+        names = [row.name for row in rows if row.assumed]
+        self.mpp_frame.setVisible(bool(names))
+        if names:
+            who = names[0] if len(names) == 1 else f"{len(names)} images"
+            verb = "does not state its" if len(names) == 1 else "do not state their"
+            self.mpp_text.setText(f"{who} {verb} pixel size. How large is one pixel?")
+
+    def _on_current(self, item: QTreeWidgetItem | None) -> None:
+        if item is not None:
+            self.slide_chosen.emit(item.data(0, Qt.ItemDataRole.UserRole))
+
+    def _on_remove(self) -> None:
+        item = self.list.currentItem()
+        if item is not None:
+            self.remove_requested.emit(item.data(0, Qt.ItemDataRole.UserRole))
+
+    def _on_mpp(self) -> None:
+        self.mpp_given.emit(list(self._assumed), self.mpp_box.value())
+
+    def _choose_files(self) -> None:
+        names, _ = QFileDialog.getOpenFileNames(self, "Add images", "", _IMAGES)
+        if names:
+            self.files_chosen.emit([Path(name) for name in names])
+
+    def _choose_folder(self) -> None:
+        name = QFileDialog.getExistingDirectory(self, "Add a folder of images, or an OME-Zarr")
+        if name:
+            self.files_chosen.emit([Path(name)])

@@ -1,0 +1,61 @@
+"""The fourth step: the network learns from the priors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from qtpy.QtWidgets import QFrame, QVBoxLayout
+
+from napari_glands.settings import TrainSettings
+from napari_glands.widgets.loss_curve import LossCurve
+from napari_glands.widgets.step_view import StepView
+from napari_glands.widgets.text import sentence
+
+__all__ = ["TrainView"]
+
+
+class TrainView(StepView):
+    """Run the training, see the device, the loss and what the model is."""
+
+    def __init__(self, settings: TrainSettings) -> None:
+        super().__init__(
+            "Train",
+            "Train the network on the priors. You can go on editing meanwhile; Cancel keeps the "
+            "best network so far.",
+            "Train",
+            settings,
+        )
+        self.device = sentence()
+        self.curve = LossCurve()
+        self.losses = sentence()
+        self.progress = QFrame()
+        layout = QVBoxLayout(self.progress)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.losses)
+        layout.addWidget(self.curve)
+        self.model = sentence()
+        self.build(self.device, after=(self.progress, self.model))
+        self.clear_losses()
+
+    def show_device(self, text: str) -> None:
+        """Say where the network runs, and why there."""
+        self.device.setText(text)
+
+    def clear_losses(self) -> None:
+        """Begin a new curve."""
+        self.curve.clear()
+        self.losses.setText("")
+        self.progress.hide()
+
+    def show_losses(self, fraction: float, values: Mapping[str, float]) -> None:
+        """Add the losses of one moment to the curve."""
+        if not values:
+            return
+        self.progress.show()
+        name = "loss" if "loss" in values else next(iter(values))
+        self.curve.add(fraction, values[name])
+        self.losses.setText(", ".join(f"{key} {value:.4g}" for key, value in values.items()))
+
+    def show_model(self, text: str) -> None:
+        """Say which model there is."""
+        self.model.setText(text)
