@@ -160,7 +160,7 @@ def _field_widget(name: str, field: FieldInfo, value: Any) -> ValueWidget:
         return widget
     if kind is bool:
         # A check box would repeat its label as its text.
-        return CheckBox(value=value, name=name, text="", tooltip=tooltip)
+        return CheckBox(value=value, name=name, text="", tooltip=field.description)
     if kind is int:
         low, high = _bounds(field, whole=True)
         return SpinBox(value=value, min=low, max=high, **common)
