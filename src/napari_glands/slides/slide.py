@@ -1,0 +1,329 @@
+"""One histology image, whatever it is stored as."""
+
+from __future__ import annotations
+
+import math
+import re
+import threading
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_glands.errors import GlandsError
+from napari_glands.slides.grid import Grid, Region
+from napari_glands.slides.pixel_size import MppSource, check_mpp
+from napari_glands.slides.resampling import best_level, read_scaled
+from napari_glands.slides.sources.base import Source
+
+__all__ = ["Level", "Slide"]
+
+_SMALLEST_SIDE = 32
+# 6 GB of RGB: more than that in one array is a slip, not a wish.
+_MAX_READ_PIXELS = 2_000_000_000
+_CHUNK = 1024
+# Viewers load the coarsest level whole, and graphics cards refuse textures much beyond this.
+_COARSEST_SIDE = 4096
+
+
+@dataclass(frozen=True)
+class Level:
+    """One resolution of a slide's pyramid.
+
+    Attributes
+    ----------
+    shape
+        Rows and columns.
+    downsample
+        Level-0 pixels per pixel of this level, by axis (y, x).
+    mpp
+        Micrometres per pixel, by axis (y, x).
+    """
+
+    shape: tuple[int, int]
+    downsample: tuple[float, float]
+    mpp: tuple[float, float]
+
+
+class Slide:
+    """A histology image of any size: its levels, its pixel size, and its pixels on demand.
+
+    Make one with `open_slide`. Slides are equal when their content is (`checksum`). They may be
+    read by several threads at once and can be pickled.
+
+    Parameters
+    ----------
+    source
+        Where the pixels come from.
+    name
+        Name for people.
+    mpp
+        Micrometres per level-0 pixel.
+    mpp_source
+        Whether `mpp` is from the image's metadata, given by the user, or the assumed default.
+    path
+        File or folder of the image; None for arrays and layers.
+
+    Raises
+    ------
+    GlandsError
+        When the image is empty or less than 32 pixels wide or high.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        *,
+        name: str,
+        mpp: float,
+        mpp_source: MppSource,
+        path: Path | None = None,
+    ) -> None:
+        height, width = source.shapes[0]
+        if min(height, width) < _SMALLEST_SIDE:
+            raise GlandsError(
+                f"{path or name} has {width} × {height} pixels: too small to hold glands, at least "
+                f"{_SMALLEST_SIDE} × {_SMALLEST_SIDE} are needed."
+            )
+        self._source = source
+        self._name = name
+        self._mpp = mpp
+        self._mpp_source: MppSource = mpp_source
+        self._path = path
+        self._checksum: str | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def name(self) -> str:
+        """Name for people: the file's name without its ending."""
+        return self._name
+
+    @property
+    def path(self) -> Path | None:
+        """File or folder of the image; None for arrays and layers."""
+        return self._path
+
+    @property
+    def kind(self) -> str:
+        """Kind of source: raster, tiff, openslide, ome-zarr, array or layer."""
+        return self._source.kind
+
+    @property
+    def mpp(self) -> float:
+        """Micrometres per level-0 pixel."""
+        return self._mpp
+
+    @property
+    def mpp_source(self) -> MppSource:
+        """Where `mpp` is from: ``"metadata"``, ``"given"`` or ``"default"``."""
+        return self._mpp_source
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns at level 0."""
+        return self._source.shapes[0]
+
+    @property
+    def levels(self) -> tuple[Level, ...]:
+        """The stored resolutions, finest first."""
+        return tuple(self._level(shape) for shape in self._source.shapes)
+
+    @property
+    def checksum(self) -> str:
+        """Hexadecimal SHA-256 of the content (sampled when large); computed once."""
+        with self._lock:
+            if self._checksum is None:
+                self._checksum = self._source.checksum()
+            return self._checksum
+
+    @property
+    def id(self) -> str:
+        """Stable name that is safe in file systems: the name and the content's checksum."""
+        return f"{_slug(self._name)}-{self.checksum[:8]}"
+
+    def grid(self, mpp: float) -> Grid:
+        """Return the grid that covers the slide at about `mpp` µm per pixel."""
+        return Grid.covering(self.shape, self._mpp, mpp)
+
+    def with_mpp(self, mpp: float) -> Slide:
+        """Return the same slide with another pixel size, given by the user.
+
+        Raises
+        ------
+        GlandsError
+            When the value is implausible.
+        """
+        mpp = check_mpp(mpp, f"The pixel size given for {self._name}")
+        slide = Slide(self._source, name=self._name, mpp=mpp, mpp_source="given", path=self._path)
+        slide._checksum = self._checksum
+        return slide
+
+    def read(self, mpp: float | None = None, region: Region | None = None) -> np.ndarray:
+        """Read pixels at any resolution.
+
+        The coarsest level that is still fine enough is read, and averaged down (or interpolated
+        up) to the size asked for.
+
+        Parameters
+        ----------
+        mpp
+            µm per pixel of the result; None for the slide's own.
+        region
+            What to read, in level-0 pixels; None for all.
+
+        Returns
+        -------
+        numpy.ndarray
+            uint8 (height, width, 3) RGB, writable and owned by the caller. Without a region its
+            shape is that of ``grid(mpp)``, with one that of the grid that covers the region.
+
+        Raises
+        ------
+        GlandsError
+            When the region is not inside the slide, the resolution is not a positive number, the
+            result would be too large for memory, or the file is damaged.
+        """
+        region = self._checked(region)
+        if mpp is None:
+            mpp = self._mpp
+        if not (math.isfinite(mpp) and mpp > 0):
+            raise GlandsError(f"Cannot read {self._name} at {mpp!r} µm/px: give a positive number.")
+        shape = Grid.covering((region.height, region.width), self._mpp, mpp).shape
+        if shape[0] * shape[1] > _MAX_READ_PIXELS:
+            raise GlandsError(
+                f"{self._name} at {mpp:g} µm/px has {shape[1]} × {shape[0]} pixels, too many to "
+                "hold at once: read a region, or read at a coarser resolution."
+            )
+        box = (region.y, region.x, region.y + region.height, region.x + region.width)
+        return self._resample(box, shape)
+
+    def pyramid(self) -> list[Any]:
+        """Return the slide as dask arrays for a viewer, finest first.
+
+        Returns
+        -------
+        list of dask.array.Array
+            uint8 (h, w, 3) per level, read when computed. Where the coarsest stored level is
+            still large, coarser ones that are computed from it follow.
+        """
+        from dask import array as da
+
+        shapes = list(self._source.shapes)
+        while max(shapes[-1]) > _COARSEST_SIDE:
+            height, width = shapes[-1]
+            shapes.append((math.ceil(height / 4), math.ceil(width / 4)))
+        return [
+            da.from_array(
+                _LevelArray(self, shape),
+                chunks=(_CHUNK, _CHUNK, 3),
+                name=False,
+                meta=np.empty((0, 0, 0), np.uint8),
+            )
+            for shape in shapes
+        ]
+
+    def close(self) -> None:
+        """Release open files; reading opens them again."""
+        self._source.close()
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Slide):
+            return NotImplemented
+        return self is other or self.checksum == other.checksum
+
+    def __hash__(self) -> int:
+        return hash(self.checksum)
+
+    def __repr__(self) -> str:
+        height, width = self.shape
+        return (
+            f"<Slide {self._name!r}: {width} × {height} px, {self._mpp:.4g} µm/px "
+            f"({self._mpp_source}), {len(self._source.shapes)} level(s), {self.kind}>"
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {k: v for k, v in self.__dict__.items() if k != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._lock = threading.Lock()
+
+    def _level(self, shape: tuple[int, int]) -> Level:
+        grid = Grid(shape, self.shape, self._mpp)
+        return Level(shape, grid.downsample, grid.mpp)
+
+    def _checked(self, region: Region | None) -> Region:
+        """Return the region, all of the slide for None, when it lies inside the slide."""
+        height, width = self.shape
+        if region is None:
+            return Region(0, 0, height, width)
+        inside = (
+            region.y >= 0
+            and region.x >= 0
+            and region.height > 0
+            and region.width > 0
+            and region.y + region.height <= height
+            and region.x + region.width <= width
+        )
+        if not inside:
+            raise GlandsError(
+                f"The region x={region.x}, y={region.y}, {region.width} × {region.height} is not "
+                f"inside {self._name}, which has {width} × {height} pixels."
+            )
+        return region
+
+    def _resample(
+        self, box: tuple[float, float, float, float], out_shape: tuple[int, int]
+    ) -> np.ndarray:
+        """Read a level-0 box (top, left, bottom, right; pixel edges) at some size."""
+        wanted = min((box[2] - box[0]) / out_shape[0], (box[3] - box[1]) / out_shape[1])
+        levels = self.levels
+        index = best_level([max(level.downsample) for level in levels], wanted)
+        dy, dx = levels[index].downsample
+        level_box = (box[0] / dy, box[1] / dx, box[2] / dy, box[3] / dx)
+
+        def read(y: int, x: int, height: int, width: int) -> np.ndarray:
+            return self._read_source(index, y, x, height, width)
+
+        return read_scaled(read, levels[index].shape, level_box, out_shape)
+
+    def _read_source(self, level: int, y: int, x: int, height: int, width: int) -> np.ndarray:
+        """Read stored pixels, turning whatever a damaged file causes into a clear message."""
+        try:
+            return self._source.read(level, y, x, height, width)
+        except MemoryError:
+            raise
+        except Exception as error:
+            reason = str(error).rstrip(".") or type(error).__name__
+            raise GlandsError(f"Cannot read pixels of {self._path or self._name}: {reason}.") from (
+                error
+            )
+
+
+class _LevelArray:
+    """A slide at one size as something that dask can slice."""
+
+    dtype = np.dtype(np.uint8)
+    ndim = 3
+
+    def __init__(self, slide: Slide, shape: tuple[int, int]) -> None:
+        self._slide = slide
+        self.shape = (*shape, 3)
+
+    def __getitem__(self, index: tuple[slice, ...]) -> np.ndarray:
+        rows, columns, *channels = index if isinstance(index, tuple) else (index, slice(None))
+        y0, y1, _ = rows.indices(self.shape[0])
+        x0, x1, _ = columns.indices(self.shape[1])
+        height, width = self._slide.shape
+        dy, dx = height / self.shape[0], width / self.shape[1]
+        box = (y0 * dy, x0 * dx, y1 * dy, x1 * dx)
+        pixels = self._slide._resample(box, (y1 - y0, x1 - x0))
+        return pixels[(slice(None), slice(None), *channels)]
+
+
+def _slug(name: str) -> str:
+    """Reduce a name to what every file system takes."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", plain).strip("-._")[:60] or "slide"

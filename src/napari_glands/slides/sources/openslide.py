@@ -1,0 +1,132 @@
+"""Whole-slide formats that OpenSlide reads: SVS, NDPI, MRXS, SCN, BIF, CZI, DICOM and others."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_glands.errors import GlandsError
+from napari_glands.slides.checksums import file_checksum, folder_checksum
+from napari_glands.slides.conversion import composite_on_white
+
+__all__ = ["OpenSlideSource", "open_with_openslide"]
+
+
+def open_with_openslide(path: Path) -> OpenSlideSource | None:
+    """Open a file or DICOM folder when OpenSlide is there and knows it, else return None.
+
+    Plain tiled TIFF, which OpenSlide knows too, is left to the TIFF source: that one converts
+    more kinds of pixels.
+
+    Raises
+    ------
+    GlandsError
+        When OpenSlide knows the format but cannot open this file.
+    """
+    try:
+        import openslide
+    except (ImportError, OSError):  # no library for this platform
+        return None
+    files = [path] if path.is_file() else sorted(p for p in path.iterdir() if p.is_file())
+    for file in files:
+        vendor = openslide.OpenSlide.detect_format(file)
+        if vendor not in (None, "generic-tiff"):
+            return OpenSlideSource(path, file)
+    return None
+
+
+class OpenSlideSource:
+    """One slide opened by OpenSlide, cut to its non-empty bounds where it states them.
+
+    Colours are those stored; colour profiles are not applied.
+
+    Parameters
+    ----------
+    path
+        The file or folder that the user named.
+    file
+        The file to hand to OpenSlide.
+
+    Raises
+    ------
+    GlandsError
+        When the slide cannot be opened.
+    """
+
+    kind = "openslide"
+
+    def __init__(self, path: Path, file: Path) -> None:
+        self.path = path
+        self._file = file
+        self._lock = threading.Lock()
+        self._slide: Any = None
+        slide = self._open()
+        properties = slide.properties
+        self.mpp = _stated_mpp(properties)
+        self._top, self._left, height, width = _bounds(properties, slide.dimensions)
+        self._downsamples = slide.level_downsamples
+        self.shapes: tuple[tuple[int, int], ...] = tuple(
+            (max(1, int(height / d)), max(1, int(width / d))) for d in self._downsamples
+        )
+        if (height, width) == slide.dimensions[::-1]:
+            self.shapes = tuple((h, w) for w, h in slide.level_dimensions)
+
+    def read(self, level: int, y: int, x: int, height: int, width: int) -> np.ndarray:
+        """Return uint8 (height, width, 3) RGB of a rectangle in that level's own pixels."""
+        downsample = self._downsamples[level]
+        corner = self._left + round(x * downsample), self._top + round(y * downsample)
+        pixels = np.asarray(self._open().read_region(corner, level, (width, height)))
+        return composite_on_white(pixels[..., :3], pixels[..., 3:])
+
+    def checksum(self) -> str:
+        """Return the checksum of the file, or of the folder's files."""
+        return file_checksum(self.path) if self.path.is_file() else folder_checksum(self.path)
+
+    def close(self) -> None:
+        """Close the slide."""
+        with self._lock:
+            if self._slide is not None:
+                self._slide.close()
+            self._slide = None
+
+    def __reduce__(self) -> tuple[type[OpenSlideSource], tuple[Path, Path]]:
+        return type(self), (self.path, self._file)
+
+    def _open(self) -> Any:
+        """Return the open slide; OpenSlide's handles may be used by several threads."""
+        import openslide
+
+        with self._lock:
+            if self._slide is None:
+                try:
+                    self._slide = openslide.OpenSlide(self._file)
+                except (openslide.OpenSlideError, OSError) as error:
+                    raise GlandsError(
+                        f"{self.path} is damaged or incomplete ({error}): copy or export it again."
+                    ) from error
+            return self._slide
+
+
+def _stated_mpp(properties: Any) -> tuple[float, float] | None:
+    """Return µm per pixel (y, x) where the slide states both."""
+    try:
+        return float(properties["openslide.mpp-y"]), float(properties["openslide.mpp-x"])
+    except (KeyError, ValueError):
+        return None
+
+
+def _bounds(properties: Any, dimensions: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Return top, left, height and width of the scanned part, at level 0.
+
+    Scanners that stitch (MIRAX) state it; other viewers cut to it too, so that coordinates agree.
+    """
+    try:
+        left, top, width, height = (
+            int(properties[f"openslide.bounds-{key}"]) for key in ("x", "y", "width", "height")
+        )
+    except (KeyError, ValueError):
+        return 0, 0, dimensions[1], dimensions[0]
+    return top, left, height, width

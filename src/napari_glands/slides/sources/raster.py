@@ -1,0 +1,170 @@
+"""Flat image files that are decoded as a whole: PNG, JPEG, BMP and what else Pillow reads."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import imagecodecs
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from napari_glands.errors import GlandsError
+from napari_glands.slides.checksums import file_checksum
+from napari_glands.slides.conversion import PixelFormat, full_scale, to_rgb
+from napari_glands.slides.pixel_size import from_resolution
+from napari_glands.slides.sources.cache import decoded
+
+__all__ = ["MAX_FLAT_PIXELS", "RasterSource"]
+
+# A flat image is held in memory whole, at 3 bytes a pixel; larger ones want a tiled format. This
+# takes the place of Pillow's far lower guard against decompression bombs.
+MAX_FLAT_PIXELS = 1_000_000_000
+
+_SWITCH = threading.Lock()
+
+
+class RasterSource:
+    """One flat image file.
+
+    The file is decoded once on opening, which finds damage early; the pixels stay in a bounded
+    cache and are decoded again when they have been let go.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Raises
+    ------
+    GlandsError
+        When the file is damaged, too large or not an image.
+    """
+
+    kind = "raster"
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.Lock()
+        self.mpp = self._header()
+        self.shapes: tuple[tuple[int, int], ...] = (self._pixels().shape[:2],)
+
+    def read(self, level: int, y: int, x: int, height: int, width: int) -> np.ndarray:
+        """Return uint8 (height, width, 3) RGB of a rectangle."""
+        return self._pixels()[y : y + height, x : x + width]
+
+    def checksum(self) -> str:
+        """Return the checksum of the file."""
+        return file_checksum(self.path)
+
+    def close(self) -> None:
+        """Let the decoded pixels go."""
+        decoded.drop(self._key())
+
+    def __reduce__(self) -> tuple[type[RasterSource], tuple[Path]]:
+        return type(self), (self.path,)
+
+    def _key(self) -> tuple[str, int, int]:
+        stat = self.path.stat()
+        return str(self.path), stat.st_mtime_ns, stat.st_size
+
+    def _pixels(self) -> np.ndarray:
+        with self._lock:
+            return decoded.get(self._key(), lambda: _decode(self.path))
+
+    def _header(self) -> tuple[float, float] | None:
+        """Check the image's size before anything is decoded, and return its pixel size."""
+        with _opened(self.path) as image:
+            width, height = image.size
+            if width * height > MAX_FLAT_PIXELS:
+                raise GlandsError(
+                    f"{self.path} has {width} × {height} pixels, too many for a flat image: "
+                    "convert it to a tiled format such as OME-TIFF."
+                )
+            if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
+                raise GlandsError(
+                    f"{self.path} holds {image.n_frames} frames: save the one you need as PNG."  # type: ignore[attr-defined]
+                )
+            dpi = image.info.get("dpi")
+            sideways = image.getexif().get(0x0112, 1) >= 5
+        if dpi is None:
+            return None
+        mpp_x, mpp_y = (from_resolution(float(d), "inch") for d in dpi)
+        if mpp_x is None or mpp_y is None:
+            return None
+        return (mpp_x, mpp_y) if sideways else (mpp_y, mpp_x)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """Open with Pillow under our own size limit, turning its errors into ours."""
+    try:
+        with _SWITCH:
+            limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+            try:
+                image = Image.open(path)
+            finally:
+                Image.MAX_IMAGE_PIXELS = limit
+        with image:
+            yield image
+    except UnidentifiedImageError as error:
+        raise GlandsError(
+            f"{path} is not an image in a format that can be read, whatever its name says."
+        ) from error
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        raise GlandsError(
+            f"{path} is damaged or incomplete ({error}): copy or export it again."
+        ) from error
+
+
+def _decode(path: Path) -> np.ndarray:
+    """Decode a file to uint8 (y, x, 3)."""
+    with _opened(path) as image:
+        if image.format == "PNG" and _png_bit_depth(path) == 16:
+            return _decode_png16(path)
+        image.load()
+        return _to_rgb(ImageOps.exif_transpose(image), path)
+
+
+def _to_rgb(image: Image.Image, path: Path) -> np.ndarray:
+    """Convert any of Pillow's modes."""
+    if image.mode in ("RGB", "CMYK", "YCbCr", "HSV", "RGBX") and "transparency" not in image.info:
+        return np.array(image.convert("RGB"))
+    if image.mode in ("1", "L") and "transparency" not in image.info:
+        return np.array(image.convert("L").convert("RGB"))
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        return _to_rgb_array(np.asarray(image), path)
+    if image.mode == "LAB":
+        raise GlandsError(f"{path} stores Lab colours: save it as RGB.")
+    return to_rgb(np.asarray(image.convert("RGBA")), PixelFormat("rgba"))
+
+
+def _png_bit_depth(path: Path) -> int:
+    """Return the bits per channel that a PNG header states."""
+    with path.open("rb") as file:
+        return file.read(25)[24]
+
+
+def _decode_png16(path: Path) -> np.ndarray:
+    """Decode a 16-bit PNG, of which Pillow would keep 8 bits of each colour only."""
+    try:
+        pixels = imagecodecs.png_decode(path.read_bytes())
+    except imagecodecs.PngError as error:
+        raise ValueError(str(error)) from error
+    return _to_rgb_array(pixels, path)
+
+
+def _to_rgb_array(pixels: np.ndarray, path: Path) -> np.ndarray:
+    """Convert an array with 1 to 4 channels: gray, gray and alpha, RGB, RGBA."""
+    channels = 1 if pixels.ndim == 2 else pixels.shape[2]
+    has_alpha = channels in (2, 4)
+    color = pixels[..., :-1] if has_alpha else pixels
+    try:
+        white = full_scale(pixels.dtype, [(color.min(), color.max())])
+    except GlandsError as error:
+        raise GlandsError(f"{path}: {error}.") from error
+    model = {1: "gray", 2: "gray_alpha", 3: "rgb", 4: "rgba"}[channels]
+    opaque = float(np.iinfo(pixels.dtype).max) if has_alpha else 255
+    return to_rgb(pixels, PixelFormat(model, white=white, alpha_white=opaque))  # type: ignore[arg-type]

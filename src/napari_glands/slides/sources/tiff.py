@@ -1,0 +1,190 @@
+"""TIFF and OME-TIFF files, tiled and pyramidal ones without loading them."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import tifffile
+import zarr
+
+from napari_glands.errors import GlandsError
+from napari_glands.slides.checksums import file_checksum
+from napari_glands.slides.conversion import ColorModel
+from napari_glands.slides.pixel_size import from_resolution, to_micrometres
+from napari_glands.slides.sources.cache import decoded
+from napari_glands.slides.sources.levels import ArrayLevels
+from napari_glands.slides.sources.raster import MAX_FLAT_PIXELS
+
+__all__ = ["TiffSource"]
+
+_RESOLUTION_UNITS = {2: "inch", 3: "cm"}
+
+
+class TiffSource:
+    """The first image of a TIFF file with its pyramid.
+
+    Tiled files, and flat ones too large to hold, are read tile by tile as needed; other flat
+    files are decoded whole and stay in a bounded cache. The orientation tag is not applied, as
+    is usual for microscopy.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Raises
+    ------
+    GlandsError
+        When the file is damaged, cut off, or not one brightfield image.
+    """
+
+    kind = "tiff"
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.Lock()
+        self._file: tifffile.TiffFile | None = None
+        self._open_levels: ArrayLevels | None = None
+        levels = self._levels()
+        self.shapes = levels.shapes
+
+    def read(self, level: int, y: int, x: int, height: int, width: int) -> np.ndarray:
+        """Return uint8 (height, width, 3) RGB of a rectangle in that level's own pixels."""
+        return self._levels().read(level, y, x, height, width)
+
+    def checksum(self) -> str:
+        """Return the checksum of the file."""
+        return file_checksum(self.path)
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            if self._file is not None:
+                self._file.close()
+            self._file = self._open_levels = None
+
+    def __reduce__(self) -> tuple[type[TiffSource], tuple[Path]]:
+        return type(self), (self.path,)
+
+    def _levels(self) -> ArrayLevels:
+        """Return the open levels, opening the file where needed."""
+        with self._lock:
+            if self._open_levels is None:
+                self._open_levels = self._open()
+            return self._open_levels
+
+    def _open(self) -> ArrayLevels:
+        try:
+            self._file = tifffile.TiffFile(self.path)
+            series = self._file.series[0]
+            self.mpp = _stated_mpp(self._file, series)
+            _check_complete(series, self.path.stat().st_size)
+            return self._make_levels(series)
+        except GlandsError as error:
+            raise GlandsError(f"{self.path}: {error}.") from error
+        except MemoryError:
+            raise
+        except Exception as error:
+            raise GlandsError(
+                f"{self.path} is damaged or incomplete ({error}): copy or export it again."
+            ) from error
+
+    def _make_levels(self, series: Any) -> ArrayLevels:
+        page = series.keyframe
+        model, inverted, palette = _color_model(page)
+        flat = not page.is_tiled and len(series.levels) == 1
+        arrays: list[Any]
+        if flat and page.imagewidth * page.imagelength <= MAX_FLAT_PIXELS:
+            arrays = [_Flat(self.path, series)]
+        else:
+            arrays = [zarr.open_array(level.aszarr(), mode="r") for level in series.levels]
+        bits = page.bitspersample
+        return ArrayLevels(
+            arrays,
+            _axes(series),
+            model=model,
+            palette=palette,
+            inverted=inverted,
+            bits=bits if isinstance(bits, int) and bits not in (8, 16, 32, 64) else None,
+        )
+
+
+class _Flat:
+    """A small flat image, decoded as a whole when first touched."""
+
+    def __init__(self, path: Path, series: Any) -> None:
+        self._series = series
+        stat = path.stat()
+        self._key = ("tiff", str(path), stat.st_mtime_ns, stat.st_size)
+        self._lock = threading.Lock()
+        self.shape, self.dtype = series.shape, series.dtype
+
+    def __getitem__(self, index: Any) -> np.ndarray:
+        with self._lock:
+            pixels = decoded.get(self._key, self._series.asarray)
+        return pixels[index]
+
+
+def _axes(series: Any) -> str:
+    """Return the axes with letters that `ArrayLevels` knows."""
+    return series.axes.lower()
+
+
+def _color_model(page: Any) -> tuple[ColorModel | None, bool, np.ndarray | None]:
+    """Return what the samples mean, whether 0 is white, and the palette (uint8 (n, 3))."""
+    photometric = tifffile.PHOTOMETRIC
+    if page.photometric == photometric.PALETTE and page.colormap is not None:
+        return "palette", False, (page.colormap.T >> 8).astype(np.uint8)
+    if page.photometric == photometric.SEPARATED:
+        if page.samplesperpixel != 4:
+            raise GlandsError(f"it stores {page.samplesperpixel} printing inks: save it as RGB")
+        return "cmyk", False, None
+    if page.photometric in (photometric.CIELAB, photometric.ICCLAB, photometric.ITULAB):
+        raise GlandsError("it stores Lab colours: save it as RGB")
+    if page.samplesperpixel == 2 and page.extrasamples:
+        return "gray_alpha", page.photometric == photometric.MINISWHITE, None
+    return None, page.photometric == photometric.MINISWHITE, None
+
+
+def _check_complete(series: Any, size: int) -> None:
+    """Refuse a file whose tiles or strips reach beyond its end."""
+    for level in series.levels:
+        for page in level.pages:
+            if page is None:
+                continue
+            ends = np.add(page.dataoffsets, page.databytecounts)
+            if len(ends) == 0 or ends.max() > size:
+                raise GlandsError("the file is cut off; copy or export it again")
+
+
+def _stated_mpp(file: tifffile.TiffFile, series: Any) -> tuple[float, float] | None:
+    """Return µm per pixel (y, x) from OME-XML, ImageJ's description or the resolution tags."""
+    if file.is_ome and file.ome_metadata:
+        return _ome_mpp(file.ome_metadata)
+    page = series.keyframe
+    unit = _RESOLUTION_UNITS.get(int(page.resolutionunit or 0))
+    if file.is_imagej and file.imagej_metadata:
+        unit = str(file.imagej_metadata.get("unit", "")) or unit
+    if unit is None or "XResolution" not in page.tags or "YResolution" not in page.tags:
+        return None
+    pixels_x, pixels_y = page.resolution
+    mpp = from_resolution(pixels_y, unit), from_resolution(pixels_x, unit)
+    return None if mpp[0] is None or mpp[1] is None else (mpp[0], mpp[1])
+
+
+def _ome_mpp(xml: str) -> tuple[float, float] | None:
+    """Return µm per pixel (y, x) of the first image in OME-XML."""
+    pixels = ElementTree.fromstring(xml).find(".//{*}Pixels")
+    if pixels is None:
+        return None
+    mpp = []
+    for axis in "YX":
+        size = pixels.get(f"PhysicalSize{axis}")
+        if size is None:
+            return None
+        mpp.append(to_micrometres(float(size), pixels.get(f"PhysicalSize{axis}Unit", "µm")))
+    return None if None in mpp else (mpp[0], mpp[1])  # type: ignore[return-value]
