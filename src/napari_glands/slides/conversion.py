@@ -33,6 +33,8 @@ class PixelFormat:
         Stored alpha value that is fully opaque.
     inverted
         Whether 0 is white (grayscale only).
+    premultiplied
+        Whether the colours are already multiplied with alpha.
     palette
         uint8 (n, 3): the colours that a palette image's numbers stand for.
     """
@@ -41,6 +43,7 @@ class PixelFormat:
     white: float = 255
     alpha_white: float = 255
     inverted: bool = False
+    premultiplied: bool = False
     palette: np.ndarray | None = None
 
 
@@ -58,7 +61,7 @@ def to_rgb(pixels: np.ndarray, pixel_format: PixelFormat) -> np.ndarray:
     -------
     numpy.ndarray
         uint8 (y, x, 3). Gray is repeated, alpha is composited on white, CMYK is converted
-        without a colour profile.
+        without a colour profile; RGB with a fourth channel that is not alpha loses it.
     """
     if pixels.ndim == 2:
         pixels = pixels[..., None]
@@ -69,7 +72,12 @@ def to_rgb(pixels: np.ndarray, pixel_format: PixelFormat) -> np.ndarray:
     if pixel_format.model in ("gray_alpha", "rgba"):
         color = _to_uint8(pixels[..., :-1], pixel_format.white)
         alpha = _to_uint8(pixels[..., -1:], pixel_format.alpha_white)
-        return composite_on_white(np.broadcast_to(color, (*color.shape[:2], 3)), alpha)
+        if pixel_format.inverted:
+            color = 255 - color
+        color = np.broadcast_to(color, (*color.shape[:2], 3))
+        return composite_on_white(color, alpha, premultiplied=pixel_format.premultiplied)
+    if pixel_format.model == "rgb":
+        pixels = pixels[..., :3]
     color = _to_uint8(pixels, pixel_format.white)
     if pixel_format.model == "cmyk":
         return np.asarray(
@@ -82,10 +90,14 @@ def to_rgb(pixels: np.ndarray, pixel_format: PixelFormat) -> np.ndarray:
     return np.ascontiguousarray(color)
 
 
-def composite_on_white(color: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+def composite_on_white(
+    color: np.ndarray, alpha: np.ndarray, *, premultiplied: bool = False
+) -> np.ndarray:
     """Lay uint8 (y, x, 3) over a white ground with uint8 (y, x, 1) opacity."""
     if alpha.min(initial=255) == 255:
         return np.ascontiguousarray(color)
+    if premultiplied:
+        return np.minimum(color + (255 - alpha.astype(np.uint16)), 255).astype(np.uint8)
     weighted = color.astype(np.uint16) * alpha + 255 * (255 - alpha.astype(np.uint16))
     return ((weighted + 127) // 255).astype(np.uint8)
 

@@ -28,7 +28,7 @@ class ArrayLevels:
         (samples of a colour), and others (``t``, ``z``, …) that must have length 1.
     model
         What the channels mean; None tells it from their number.
-    palette, inverted
+    palette, inverted, premultiplied
         See `PixelFormat`.
     bits
         Significant bits, where known; otherwise the pixels tell.
@@ -47,11 +47,13 @@ class ArrayLevels:
         model: ColorModel | None = None,
         palette: np.ndarray | None = None,
         inverted: bool = False,
+        premultiplied: bool = False,
         bits: int | None = None,
     ) -> None:
         self.arrays = list(arrays)
         self.axes = axes.lower()
         self._palette, self._inverted, self._bits = palette, inverted, bits
+        self._premultiplied = premultiplied
         self._format: PixelFormat | None = None
         self._lock = threading.Lock()
         for array in self.arrays:
@@ -99,7 +101,7 @@ class ArrayLevels:
         """Tell the colour model from the number of channels."""
         axis = self._channel_axis()
         channels = 1 if axis is None else int(self.arrays[0].shape[self.axes.index(axis)])
-        if channels == 4 and axis == "c":
+        if channels == 4 and axis == "c" and self.axes[-1] != "c":
             raise GlandsError(
                 "it has 4 separate channels, as fluorescence images have: "
                 "a brightfield RGB image is needed"
@@ -144,7 +146,11 @@ class ArrayLevels:
             if has_alpha:
                 alpha_white = full_scale(dtype, self._extremes(slice(-1, None)))
         return PixelFormat(
-            self.model, white=white, alpha_white=alpha_white, inverted=self._inverted
+            self.model,
+            white=white,
+            alpha_white=alpha_white,
+            inverted=self._inverted,
+            premultiplied=self._premultiplied,
         )
 
     def _extremes(self, channels: slice) -> Iterator[tuple[float, float]]:

@@ -14,6 +14,9 @@ from napari_glands.slides.conversion import composite_on_white
 
 __all__ = ["OpenSlideSource", "open_with_openslide"]
 
+_NOT_OURS = (None, "generic-tiff")
+_MOST_FILES_COMPARED = 64
+
 
 def open_with_openslide(path: Path) -> OpenSlideSource | None:
     """Open a file or DICOM folder when OpenSlide is there and knows it, else return None.
@@ -31,11 +34,24 @@ def open_with_openslide(path: Path) -> OpenSlideSource | None:
     except (ImportError, OSError):  # no library for this platform
         return None
     files = [path] if path.is_file() else sorted(p for p in path.iterdir() if p.is_file())
-    for file in files:
-        vendor = openslide.OpenSlide.detect_format(file)
-        if vendor not in (None, "generic-tiff"):
-            return OpenSlideSource(path, file)
-    return None
+    known = [f for f in files if openslide.OpenSlide.detect_format(f) not in _NOT_OURS]
+    if len(known) > 1:
+        _check_one_series(path, known)
+    return OpenSlideSource(path, known[0]) if known else None
+
+
+def _check_one_series(folder: Path, files: list[Path]) -> None:
+    """Refuse a folder in which the DICOM files of several slides lie side by side."""
+    series: dict[str, Path] = {}
+    for file in files[:_MOST_FILES_COMPARED]:
+        source = OpenSlideSource(folder, file)
+        series.setdefault(source.properties.get("dicom.SeriesInstanceUID", ""), file)
+        source.close()
+    if len(series) > 1:
+        names = ", ".join(sorted(file.name for file in series.values()))
+        raise GlandsError(
+            f"{folder} holds {len(series)} slides: give one file of the one you need ({names})."
+        )
 
 
 class OpenSlideSource:
@@ -94,6 +110,11 @@ class OpenSlideSource:
 
     def __reduce__(self) -> tuple[type[OpenSlideSource], tuple[Path, Path]]:
         return type(self), (self.path, self._file)
+
+    @property
+    def properties(self) -> dict[str, str]:
+        """What OpenSlide knows about the slide, by its names."""
+        return dict(self._open().properties)
 
     def _open(self) -> Any:
         """Return the open slide; OpenSlide's handles may be used by several threads."""

@@ -48,6 +48,8 @@ class RasterSource:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.Lock()
+        stat = path.stat()
+        self._key = str(path), stat.st_mtime_ns, stat.st_size
         self.mpp = self._header()
         self.shapes: tuple[tuple[int, int], ...] = (self._pixels().shape[:2],)
 
@@ -61,18 +63,14 @@ class RasterSource:
 
     def close(self) -> None:
         """Let the decoded pixels go."""
-        decoded.drop(self._key())
+        decoded.drop(self._key)
 
     def __reduce__(self) -> tuple[type[RasterSource], tuple[Path]]:
         return type(self), (self.path,)
 
-    def _key(self) -> tuple[str, int, int]:
-        stat = self.path.stat()
-        return str(self.path), stat.st_mtime_ns, stat.st_size
-
     def _pixels(self) -> np.ndarray:
         with self._lock:
-            return decoded.get(self._key(), lambda: _decode(self.path))
+            return decoded.get(self._key, lambda: _decode(self.path))
 
     def _header(self) -> tuple[float, float] | None:
         """Check the image's size before anything is decoded, and return its pixel size."""

@@ -13,7 +13,6 @@ import zarr
 
 from napari_glands.errors import GlandsError
 from napari_glands.slides.checksums import file_checksum
-from napari_glands.slides.conversion import ColorModel
 from napari_glands.slides.pixel_size import from_resolution, to_micrometres
 from napari_glands.slides.sources.cache import decoded
 from napari_glands.slides.sources.levels import ArrayLevels
@@ -21,6 +20,8 @@ from napari_glands.slides.sources.raster import MAX_FLAT_PIXELS
 
 __all__ = ["TiffSource"]
 
+# Compressions whose decoders leave YCbCr as it is: none, LZW, deflate (two codes), PackBits.
+_NOT_COLOR_AWARE = (1, 5, 8, 32946, 32773)
 _RESOLUTION_UNITS = {2: "inch", 3: "cm"}
 
 
@@ -82,7 +83,7 @@ class TiffSource:
             self._file = tifffile.TiffFile(self.path)
             series = self._file.series[0]
             self.mpp = _stated_mpp(self._file, series)
-            _check_complete(series, self.path.stat().st_size)
+            _check_complete(series)
             return self._make_levels(series)
         except GlandsError as error:
             raise GlandsError(f"{self.path}: {error}.") from error
@@ -95,7 +96,7 @@ class TiffSource:
 
     def _make_levels(self, series: Any) -> ArrayLevels:
         page = series.keyframe
-        model, inverted, palette = _color_model(page)
+        colors = _colors(page)
         flat = not page.is_tiled and len(series.levels) == 1
         arrays: list[Any]
         if flat and page.imagewidth * page.imagelength <= MAX_FLAT_PIXELS:
@@ -105,11 +106,9 @@ class TiffSource:
         bits = page.bitspersample
         return ArrayLevels(
             arrays,
-            _axes(series),
-            model=model,
-            palette=palette,
-            inverted=inverted,
+            series.axes,
             bits=bits if isinstance(bits, int) and bits not in (8, 16, 32, 64) else None,
+            **colors,
         )
 
 
@@ -129,35 +128,39 @@ class _Flat:
         return pixels[index]
 
 
-def _axes(series: Any) -> str:
-    """Return the axes with letters that `ArrayLevels` knows."""
-    return series.axes.lower()
-
-
-def _color_model(page: Any) -> tuple[ColorModel | None, bool, np.ndarray | None]:
-    """Return what the samples mean, whether 0 is white, and the palette (uint8 (n, 3))."""
+def _colors(page: Any) -> dict[str, Any]:
+    """Return what the samples mean, as keyword arguments of `ArrayLevels`."""
     photometric = tifffile.PHOTOMETRIC
-    if page.photometric == photometric.PALETTE and page.colormap is not None:
-        return "palette", False, (page.colormap.T >> 8).astype(np.uint8)
-    if page.photometric == photometric.SEPARATED:
+    stored = page.photometric
+    if stored == photometric.PALETTE and page.colormap is not None:
+        return {"model": "palette", "palette": (page.colormap.T >> 8).astype(np.uint8)}
+    if stored == photometric.SEPARATED:
         if page.samplesperpixel != 4:
             raise GlandsError(f"it stores {page.samplesperpixel} printing inks: save it as RGB")
-        return "cmyk", False, None
-    if page.photometric in (photometric.CIELAB, photometric.ICCLAB, photometric.ITULAB):
+        return {"model": "cmyk"}
+    if stored in (photometric.CIELAB, photometric.ICCLAB, photometric.ITULAB):
         raise GlandsError("it stores Lab colours: save it as RGB")
-    if page.samplesperpixel == 2 and page.extrasamples:
-        return "gray_alpha", page.photometric == photometric.MINISWHITE, None
-    return None, page.photometric == photometric.MINISWHITE, None
+    if stored == photometric.YCBCR and page.compression in _NOT_COLOR_AWARE:
+        raise GlandsError("it stores uncompressed YCbCr colours: save it as RGB")
+    colors: dict[str, Any] = {"inverted": stored == photometric.MINISWHITE}
+    extra = tuple(page.extrasamples)
+    if stored == photometric.RGB and page.samplesperpixel == 4:
+        has_alpha = extra != (tifffile.EXTRASAMPLE.UNSPECIFIED,)
+        colors["model"] = "rgba" if has_alpha else "rgb"
+    elif page.samplesperpixel == 2 and extra and extra[0] != tifffile.EXTRASAMPLE.UNSPECIFIED:
+        colors["model"] = "gray_alpha"
+    colors["premultiplied"] = extra == (tifffile.EXTRASAMPLE.ASSOCALPHA,)
+    return colors
 
 
-def _check_complete(series: Any, size: int) -> None:
+def _check_complete(series: Any) -> None:
     """Refuse a file whose tiles or strips reach beyond its end."""
     for level in series.levels:
         for page in level.pages:
             if page is None:
                 continue
             ends = np.add(page.dataoffsets, page.databytecounts)
-            if len(ends) == 0 or ends.max() > size:
+            if len(ends) == 0 or ends.max() > page.parent.filehandle.size:
                 raise GlandsError("the file is cut off; copy or export it again")
 
 
