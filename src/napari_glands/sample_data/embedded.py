@@ -51,7 +51,7 @@ def immunohistochemistry() -> Sample:
 
 def synthetic() -> Sample:
     """Return the synthetic field that `demo` runs on: benign and malignant-like glands."""
-    sample = gland_field((1280, 1280), seed=1, malignant=0.25)
+    sample = gland_field((1280, 1280), seed=6, malignant=0.2)
     return Sample(
         "synthetic", sample.image, sample.mpp, sample.truth, sample.licence, sample.credit
     )

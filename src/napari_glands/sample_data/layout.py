@@ -123,8 +123,10 @@ def _scatter(
     # Malignant glands lie together on one side, with a frayed front.
     front = rng.uniform(0, 2 * np.pi)
     rank = centres @ [np.sin(front), np.cos(front)] + rng.normal(0, spacing / 2, len(centres))
-    bad = np.zeros(len(centres), bool)
-    bad[np.argsort(rank)[: round(malignant * len(centres))]] = True
+    seen = ((centres > 0) & (centres < extent)).all(axis=1)
+    bad = np.full(len(centres), malignant >= 1)
+    if 0 < malignant < 1 and seen.any():
+        bad = rank < np.quantile(rank[seen], malignant)
     return [
         _shape(rng, y, x, radius, stretch, angle, bool(m))
         for (y, x), m in zip(centres.tolist(), bad, strict=True)

@@ -15,7 +15,7 @@ __all__ = ["Tissue", "photograph"]
 # Optical density (natural log) per unit of stain in R, G, B.
 _HAEMATOXYLIN = np.array([0.66, 0.72, 0.30])
 _EOSIN = np.array([0.12, 0.94, 0.28])
-_BLOOD = np.array([0.10, 0.80, 0.52])
+_BLOOD = np.array([0.09, 0.95, 0.45])
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def photograph(rng: np.random.Generator, tissue: Tissue, margin: int) -> np.ndar
     softness = rng.uniform(0.35, 0.5) / tissue.mpp
     inner = (slice(margin, shape[0] - margin), slice(margin, shape[1] - margin))
     channels = []
-    for c, white in enumerate(rng.uniform([240, 236, 240], [248, 244, 248])):
+    for c, white in enumerate(rng.uniform([250, 243, 248], [257, 250, 255])):
         density = sum(s * v[c] * p for s, v, p in zip(strengths, vectors, planes, strict=True))
         light = ndimage.gaussian_filter(np.exp(-np.maximum(density, 0)), softness)
         light = (light * lamp)[inner] * white
