@@ -1,0 +1,96 @@
+"""Writes that a kill, a crash or a full disk leaves either done or undone."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+__all__ = [
+    "existing_folder",
+    "plain",
+    "recover_folders",
+    "replace_folder",
+    "staging_folder",
+    "write_json",
+    "write_text",
+]
+
+# A folder that is being replaced waits under this ending until its successor is in place.
+FORMER = ".former"
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file (UTF-8) aside, flush it to the disk, and rename it into place."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+    try:
+        with aside.open("w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def write_json(path: Path, data: Any) -> None:
+    """Write JSON like `write_text`."""
+    write_text(path, json.dumps(data, indent=2, ensure_ascii=False, default=plain) + "\n")
+
+
+def plain(value: Any) -> Any:
+    """Turn a numpy scalar into the Python number that JSON knows."""
+    if hasattr(value, "item"):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} cannot be saved as JSON")
+
+
+@contextmanager
+def staging_folder(root: Path) -> Iterator[Path]:
+    """Give an empty folder below `root` to build in; what is left in it is removed."""
+    folder = root / uuid.uuid4().hex
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def replace_folder(new: Path, target: Path) -> None:
+    """Put a finished folder in the place of another one, on the same disk.
+
+    No system replaces a full folder in one move everywhere, so the former one steps aside first;
+    should the process die in between, `recover_folders` or `existing_folder` finds it.
+    """
+    former = target.with_name(target.name + FORMER)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if target.exists():
+        shutil.rmtree(former, ignore_errors=True)
+        os.rename(target, former)
+    os.rename(new, target)
+    shutil.rmtree(former, ignore_errors=True)
+
+
+def existing_folder(target: Path) -> Path | None:
+    """Return where a replaceable folder is now, or None when it was never written."""
+    former = target.with_name(target.name + FORMER)
+    for folder in (target, former):
+        if folder.is_dir():
+            return folder
+    return None
+
+
+def recover_folders(parent: Path) -> None:
+    """Finish or undo the replacements that a dead process left below `parent` (one level)."""
+    for former in parent.glob(f"*{FORMER}"):
+        target = former.with_name(former.name.removesuffix(FORMER))
+        if target.exists():
+            shutil.rmtree(former, ignore_errors=True)
+        else:
+            os.rename(former, target)

@@ -1,0 +1,563 @@
+"""A project: a folder with slides, their results, models and the record of runs."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from napari_glands.errors import GlandsError
+from napari_glands.project import models, registry, schema
+from napari_glands.project.atomic import staging_folder
+from napari_glands.project.fingerprint import step_fingerprint
+from napari_glands.project.lock import ProjectLock
+from napari_glands.project.schema import ProjectFile, SlideEntry, StepRecord
+from napari_glands.project.store import SlideStore
+from napari_glands.settings import Settings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from napari_glands.exterior.maps import ExteriorMap
+    from napari_glands.priors.prior import Priors
+    from napari_glands.segmentation import Model
+    from napari_glands.segmentation.result import Prediction
+    from napari_glands.slides import Slide
+
+__all__ = ["Project"]
+
+T = TypeVar("T")
+
+
+class Project:
+    """A project folder, open for reading and, in one process at a time, for writing.
+
+    Made by `Project.create` or `Project.open`; `close` it, or use it in a ``with`` statement, to
+    let others write.
+
+    Attributes
+    ----------
+    path
+        The folder.
+    read_only_reason
+        Why nothing can be changed; None when it can.
+    """
+
+    def __init__(
+        self, path: Path, content: ProjectFile, lock: ProjectLock | None, reason: str | None
+    ) -> None:
+        self.path = path
+        self.read_only_reason = reason
+        self._content = content
+        self._lock = lock
+
+    # ---- opening and closing
+
+    @classmethod
+    def create(cls, path: str | Path, settings: Settings | None = None) -> Self:
+        """Make a new project folder and open it.
+
+        Parameters
+        ----------
+        path
+            A folder that does not exist or is empty.
+        settings
+            For its runs.
+
+        Raises
+        ------
+        GlandsError
+            When there is a project or something else already, or the folder cannot be made.
+        """
+        path = Path(path).expanduser().resolve()
+        if (path / "project.json").exists():
+            raise GlandsError(f"There is a project in {path} already: open it, or name another.")
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise GlandsError(f"{path} exists and is not empty: name a new folder for the project.")
+        try:
+            for name in ("slides", "models", "runs"):
+                (path / name).mkdir(parents=True, exist_ok=True)
+            schema.write_project_file(
+                path / "project.json", ProjectFile(settings=settings or Settings())
+            )
+        except OSError as error:
+            raise GlandsError(f"Cannot make a project in {path}: {error.strerror}.") from error
+        return cls.open(path)
+
+    @classmethod
+    def open(cls, path: str | Path, *, read_only: bool | None = None) -> Self:
+        """Open a project folder.
+
+        Parameters
+        ----------
+        path
+            The folder, or its ``project.json``.
+        read_only
+            None: writable unless another process has it open (see `read_only_reason`).
+            True: read only. False: writable or not at all.
+
+        Raises
+        ------
+        GlandsError
+            When there is no project, its file is damaged or newer than this program, or
+            `read_only` is False and it cannot be written to.
+        """
+        path = Path(path).expanduser().resolve()
+        if path.name == "project.json":
+            path = path.parent
+        file = path / "project.json"
+        schema.read_project_file(file)  # before a lock file is put into some other folder
+        if read_only:
+            content, _ = schema.read_project_file(file)
+            return cls(path, content, None, "The project was opened for reading only.")
+        lock = ProjectLock(path)
+        reason = lock.acquire()
+        if reason is not None and read_only is False:
+            raise GlandsError(reason)
+        try:
+            content, version = schema.read_project_file(file)
+            project = cls(path, content, None if reason else lock, reason)
+            if not project.read_only:
+                project._recover(version)
+        except BaseException:
+            lock.release()
+            raise
+        return project
+
+    @classmethod
+    def create_or_open(cls, path: str | Path, settings: Settings | None = None) -> Self:
+        """Open the project in a folder for writing, or make one where there is none.
+
+        Parameters
+        ----------
+        path
+            The folder.
+        settings
+            For its runs; None keeps those of an existing project.
+        """
+        if not (Path(path).expanduser() / "project.json").exists():
+            return cls.create(path, settings)
+        project = cls.open(path, read_only=False)
+        if settings is not None:
+            project.set_settings(settings)
+        return project
+
+    def close(self) -> None:
+        """Let other processes write; this object can still be read."""
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+            self.read_only_reason = "The project was closed."
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Project({str(self.path)!r}, {len(self.slides)} slides)"
+
+    @property
+    def read_only(self) -> bool:
+        """Whether nothing can be changed."""
+        return self.read_only_reason is not None
+
+    def require_writable(self) -> None:
+        """Raise `GlandsError` when the project cannot be changed, saying why."""
+        if self.read_only_reason is not None:
+            raise GlandsError(f"Cannot change the project {self.path}: {self.read_only_reason}")
+
+    # ---- settings and provenance
+
+    @property
+    def settings(self) -> Settings:
+        """Settings for the next run."""
+        return self._content.settings
+
+    def set_settings(self, settings: Settings) -> None:
+        """Save the settings for the next run."""
+        if settings != self.settings:
+            self._update(settings=settings)
+
+    @property
+    def steps(self) -> dict[str, StepRecord]:
+        """Provenance of the latest run of each step."""
+        return dict(self._content.steps)
+
+    def record_step(self, step: str, record: StepRecord) -> None:
+        """Save the provenance of a run."""
+        self._update(steps={**self._content.steps, step: record})
+
+    # ---- slides
+
+    @property
+    def slides(self) -> tuple[SlideEntry, ...]:
+        """The slides, in the order in which they were added."""
+        return tuple(self._content.slides)
+
+    def entry(self, slide_id: str) -> SlideEntry:
+        """Return the record of a slide.
+
+        Raises
+        ------
+        GlandsError
+            When the project has no such slide.
+        """
+        for entry in self._content.slides:
+            if entry.id == slide_id:
+                return entry
+        raise GlandsError(f"The project {self.path} has no slide {slide_id!r}.")
+
+    def add_slides(
+        self, sources: Iterable[str | Path | Slide], mpp: float | None = None
+    ) -> list[SlideEntry]:
+        """Add slides; one that is there already, by its content, is not added twice.
+
+        Parameters
+        ----------
+        sources
+            Image files, or open slides. Slides without a file (arrays, layers) are copied into
+            the project.
+        mpp
+            µm per level-0 pixel of image files; None takes what they state.
+
+        Returns
+        -------
+        list of SlideEntry
+            One per source, new or found.
+
+        Raises
+        ------
+        GlandsError
+            When a file is no readable image; the ones before it are added.
+        """
+        self.require_writable()
+        entries = []
+        for source in sources:
+            slide = registry.opened(source, mpp, self.settings)
+            known = {entry.checksum: entry for entry in self._content.slides}
+            entry = known.get(slide.checksum)
+            if entry is None:
+                entry = registry.enter(slide, self.path, self._staging)
+                self._update(slides=[*self._content.slides, entry])
+            elif slide.mpp_source == "given" and slide.mpp != entry.mpp:
+                entry = self._with_mpp(entry, slide)
+            entries.append(entry)
+        return entries
+
+    def slide(self, slide_id: str) -> Slide:
+        """Open a slide.
+
+        Raises
+        ------
+        GlandsError
+            When its file is missing or its content has changed.
+        """
+        return registry.reopen(self.entry(slide_id), self.path)
+
+    def relocate(self, slide_id: str, path: str | Path) -> SlideEntry:
+        """Say where the file of a slide is now.
+
+        Raises
+        ------
+        GlandsError
+            When the file is another image.
+        """
+        self.require_writable()
+        moved = registry.relocated(self.entry(slide_id), Path(path), self.path)
+        self._update(slides=[moved if e.id == slide_id else e for e in self._content.slides])
+        return moved
+
+    # ---- results of one slide
+
+    def facts(self, slide_id: str, name: str) -> dict[str, Any] | None:
+        """Return the saved facts of a result: its fingerprint, content, seconds and more.
+
+        Parameters
+        ----------
+        slide_id
+            Which slide.
+        name
+            ``"exterior"``, ``"priors"`` or ``"prediction"``.
+
+        Returns
+        -------
+        dict or None
+            None when there is no such result.
+        """
+        store = self._store(slide_id)
+        return store.prediction_facts() if name == "prediction" else store.facts(name)
+
+    def save_exterior(
+        self, result: ExteriorMap, *, fingerprint: str | None = None, seconds: float | None = None
+    ) -> None:
+        """Save an exterior map.
+
+        Parameters
+        ----------
+        result
+            The map.
+        fingerprint
+            Of what it depends on; None works it out from the settings in `result`. A change of
+            the chosen cluster leaves it as it is.
+        seconds
+            How long it took; None keeps what is saved.
+        """
+        if fingerprint is None:
+            fingerprint = self.exterior_fingerprint(result.settings, result.slide_id)
+        self._save("exterior", result, fingerprint, seconds)
+
+    def load_exterior(self, slide_id: str) -> ExteriorMap:
+        """Load the exterior map of a slide; `GlandsError` when there is none."""
+        return self._loaded(self._store(slide_id).load_exterior, slide_id, "exterior")
+
+    def save_priors(
+        self,
+        result: Priors,
+        *,
+        replace_curated: bool = False,
+        fingerprint: str | None = None,
+        seconds: float | None = None,
+    ) -> None:
+        """Save priors that the method found.
+
+        Parameters
+        ----------
+        result
+            The priors.
+        replace_curated
+            Whether priors that the user has accepted, edited or rejected may be replaced; they
+            are then kept in ``slides/<id>.backups``.
+        fingerprint, seconds
+            As for `save_exterior`.
+
+        Raises
+        ------
+        GlandsError
+            When the saved priors carry decisions of the user and `replace_curated` is False.
+        """
+        self.require_writable()
+        if self.has_curated_priors(result.slide_id):
+            if not replace_curated:
+                raise GlandsError(
+                    f"The priors of {self.entry(result.slide_id).name} carry your decisions and "
+                    "were not overwritten: ask for it with --replace-curated (they are backed up)."
+                )
+            self._store(result.slide_id).back_up_priors()
+        if fingerprint is None:
+            fingerprint = self.priors_fingerprint(result.settings, result.slide_id)
+        self._save("priors", result, fingerprint, seconds, curated=False)
+
+    def save_edited_priors(self, result: Priors) -> None:
+        """Save priors as the user left them; the method will not overwrite them."""
+        fingerprint = self.priors_fingerprint(result.settings, result.slide_id)
+        self._save("priors", result, fingerprint, None, curated=True)
+
+    def load_priors(self, slide_id: str) -> Priors:
+        """Load the priors of a slide; `GlandsError` when there are none."""
+        return self._loaded(self._store(slide_id).load_priors, slide_id, "priors")
+
+    def has_curated_priors(self, slide_id: str) -> bool:
+        """Whether the saved priors of a slide carry decisions of the user."""
+        facts = self.facts(slide_id, "priors")
+        if facts is None:
+            return False
+        # A prior that the user deleted leaves no row behind: `curated` remembers that.
+        return facts["curated"] or any(row["state"] != "proposed" for row in facts["table"])
+
+    def save_prediction(
+        self,
+        result: Prediction,
+        *,
+        fingerprint: str | None = None,
+        seconds: float | None = None,
+    ) -> None:
+        """Save a prediction; `fingerprint` and `seconds` as for `save_exterior`."""
+        if fingerprint is None:
+            fingerprint = self.prediction_fingerprint(
+                result.settings, result.slide_id, result.model
+            )
+        self._save("prediction", result, fingerprint, seconds)
+
+    def load_prediction(self, slide_id: str) -> Prediction:
+        """Load the prediction of a slide; `GlandsError` when there is none."""
+        return self._loaded(self._store(slide_id).load_prediction, slide_id, "prediction")
+
+    # ---- measurements
+
+    def measurements_path(self, slide_id: str) -> Path:
+        """Return where the table of a slide's glands is kept: ``slides/<id>.csv``."""
+        return self.path / "slides" / f"{slide_id}.csv"
+
+    def save_measurements(self, slide_id: str, table: pd.DataFrame, *, content: str) -> None:
+        """Save the table of a slide's glands.
+
+        Parameters
+        ----------
+        slide_id
+            Which slide.
+        table
+            One row per gland.
+        content
+            Content of the prediction it was made from (`facts`).
+        """
+        from napari_glands.project.atomic import write_text
+
+        self.require_writable()
+        write_text(self.measurements_path(slide_id), table.to_csv(index=False))
+        self._update(measurements={**self._content.measurements, slide_id: content})
+
+    def load_measurements(self, slide_id: str) -> pd.DataFrame:
+        """Load the table of a slide's glands; `GlandsError` when there is none."""
+        import pandas as pd
+
+        path = self.measurements_path(slide_id)
+        if not path.exists():
+            raise GlandsError(_missing(self.entry(slide_id).name, "measure"))
+        return pd.read_csv(path)
+
+    def measured(self, slide_id: str) -> str | None:
+        """Return the content of the prediction a slide's table was made from, or None."""
+        exists = self.measurements_path(slide_id).exists()
+        return self._content.measurements.get(slide_id) if exists else None
+
+    # ---- models
+
+    @property
+    def model_names(self) -> list[str]:
+        """The names of the saved models."""
+        return models.names(self.path / "models")
+
+    def save_model(
+        self, model: Model, name: str, *, fingerprint: str = "", finished: bool = True
+    ) -> None:
+        """Save a trained model.
+
+        Parameters
+        ----------
+        model
+            The model.
+        name
+            Its folder below ``models/``.
+        fingerprint
+            Of what it was trained on.
+        finished
+            Whether training came to its end; False makes the next run train on.
+        """
+        self.require_writable()
+        with staging_folder(self._staging) as staging:
+            models.save(model, self.path / "models" / name, staging / name, fingerprint, finished)
+
+    def load_model(self, name: str) -> Model:
+        """Load a saved model; `GlandsError` when there is none of that name."""
+        return models.load(self.path / "models", name)
+
+    def model_facts(self, name: str) -> dict[str, Any] | None:
+        """Return fingerprint, content and ``finished`` of a saved model; None when absent."""
+        return models.facts(self.path / "models", name)
+
+    # ---- fingerprints of what would be made now
+
+    def exterior_fingerprint(self, settings: Settings, slide_id: str) -> str:
+        """Return the fingerprint of a slide's exterior map: of all slides' for a shared network."""
+        shared = settings.exterior.network == "shared"
+        slides = self.slides if shared else (self.entry(slide_id),)
+        return step_fingerprint("exterior", settings, slides, [self.entry(slide_id).checksum])
+
+    def priors_fingerprint(self, settings: Settings, slide_id: str) -> str:
+        """Return the fingerprint of what mining a slide's saved exterior map would give."""
+        exterior = (self.facts(slide_id, "exterior") or {}).get("content", "")
+        return step_fingerprint("priors", settings, [self.entry(slide_id)], [exterior])
+
+    def train_fingerprint(self, settings: Settings, slide_ids: Sequence[str]) -> str:
+        """Return the fingerprint of the model that slides with their saved priors would give."""
+        priors = [(self.facts(i, "priors") or {}).get("content", "") for i in slide_ids]
+        entries = [self.entry(i) for i in slide_ids]
+        return step_fingerprint("train", settings, entries, priors)
+
+    def prediction_fingerprint(self, settings: Settings, slide_id: str, model: str) -> str:
+        """Return the fingerprint of a slide's prediction by a model of some content."""
+        return step_fingerprint("predict", settings, [self.entry(slide_id)], [model])
+
+    # ---- inside
+
+    @property
+    def _staging(self) -> Path:
+        return self.path / ".staging"
+
+    def _store(self, slide_id: str) -> SlideStore:
+        return SlideStore(self.path / "slides" / f"{self.entry(slide_id).id}.zarr", self._staging)
+
+    def _save(
+        self,
+        name: str,
+        result: ExteriorMap | Priors | Prediction,
+        fingerprint: str,
+        seconds: float | None,
+        **facts: Any,
+    ) -> None:
+        """Save one result with its facts."""
+        self.require_writable()
+        if seconds is None:
+            seconds = (self.facts(result.slide_id, name) or {}).get("seconds", 0.0)
+        save = getattr(self._store(result.slide_id), f"save_{name}")
+        try:
+            save(result, fingerprint=fingerprint, seconds=seconds, **facts)
+        except OSError as error:
+            raise GlandsError(
+                f"Cannot save the {name} of {self.entry(result.slide_id).name}: "
+                f"{error.strerror or error}."
+            ) from error
+
+    def _with_mpp(self, entry: SlideEntry, slide: Slide) -> SlideEntry:
+        """Give a slide another pixel size, as long as nothing was made with the former one."""
+        if any(self.facts(entry.id, name) for name in ("exterior", "priors", "prediction")):
+            raise GlandsError(
+                f"{entry.name} has results made with {entry.mpp:g} µm/px ({entry.mpp_source}): to "
+                f"work with {slide.mpp:g} µm/px, make a new project."
+            )
+        registry.enter(slide, self.path, self._staging)
+        changed = entry.model_copy(update={"mpp": slide.mpp, "mpp_source": "given"})
+        self._update(slides=[changed if e.id == entry.id else e for e in self._content.slides])
+        return changed
+
+    def _loaded(self, load: Callable[[], T | None], slide_id: str, step: str) -> T:
+        result = load()
+        if result is None:
+            raise GlandsError(_missing(self.entry(slide_id).name, step))
+        return result
+
+    def _update(self, **changes: Any) -> None:
+        """Change fields of the project file, on the disk first."""
+        self.require_writable()
+        content = self._content.model_copy(update=changes)
+        try:
+            schema.write_project_file(self.path / "project.json", content)
+        except OSError as error:
+            raise GlandsError(
+                f"Cannot save {self.path / 'project.json'}: {error.strerror}."
+            ) from error
+        self._content = content
+
+    def _recover(self, version: int) -> None:
+        """Tidy up after a process that died, and bring an older project up to date."""
+        shutil.rmtree(self._staging, ignore_errors=True)
+        models.recover(self.path / "models")
+        for entry in self.slides:
+            self._store(entry.id).recover()
+        if version < schema.SCHEMA_VERSION:
+            schema.back_up(self.path / "project.json", version)
+            schema.write_project_file(self.path / "project.json", self._content)
+
+
+def _missing(slide_name: str, step: str) -> str:
+    command = {"prediction": "predict"}.get(step, step)
+    return f"{slide_name} has no {step} yet: run the step `{command}` first."

@@ -1,0 +1,87 @@
+"""The models of a project: ``models/<name>/``."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_glands.errors import GlandsError
+from napari_glands.project.atomic import (
+    existing_folder,
+    recover_folders,
+    replace_folder,
+    write_json,
+)
+from napari_glands.project.fingerprint import folder_digest
+
+if TYPE_CHECKING:
+    from napari_glands.segmentation import Model
+
+__all__ = ["facts", "load", "names", "recover", "save"]
+
+_FACTS = "project.json"
+
+
+def names(folder: Path) -> list[str]:
+    """Return the names of the models in a folder."""
+    return sorted(path.parent.name for path in folder.glob(f"*/{_FACTS}"))
+
+
+def save(model: Model, target: Path, staging: Path, fingerprint: str, finished: bool) -> None:
+    """Save a model in place of a former one of the same name.
+
+    Raises
+    ------
+    GlandsError
+        When the name is not fit for a folder.
+    """
+    from napari_glands.segmentation import save_model
+
+    if not re.fullmatch(r"[\w][\w.-]*", target.name):
+        raise GlandsError(
+            f"{target.name!r} is no name for a model: use letters, digits, -, _ and dots."
+        )
+    save_model(model, staging)
+    content = folder_digest(staging)
+    write_json(
+        staging / _FACTS,
+        {"fingerprint": fingerprint, "content": content, "finished": finished},
+    )
+    replace_folder(staging, target)
+
+
+def load(folder: Path, name: str) -> Model:
+    """Load a model.
+
+    Raises
+    ------
+    GlandsError
+        When there is none of that name.
+    """
+    from napari_glands.segmentation import load_model
+
+    found = existing_folder(folder / name)
+    if found is None:
+        have = ", ".join(names(folder)) or "none yet"
+        raise GlandsError(f"The project has no model {name!r} (it has: {have}): train one first.")
+    return load_model(found)
+
+
+def facts(folder: Path, name: str) -> dict[str, Any] | None:
+    """Return fingerprint, content and ``finished`` of a model; None when absent."""
+    found = existing_folder(folder / name)
+    if found is None:
+        return None
+    try:
+        return dict(json.loads((found / _FACTS).read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise GlandsError(
+            f"The saved model {found} is damaged ({error}): delete that folder and train again."
+        ) from error
+
+
+def recover(folder: Path) -> None:
+    """Tidy up after a process that died while it replaced a model."""
+    recover_folders(folder)

@@ -1,0 +1,112 @@
+"""Slides entering a project, and found again later."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_glands.errors import GlandsError
+from napari_glands.project.atomic import replace_folder, staging_folder
+from napari_glands.project.pixels import make_slide_group
+from napari_glands.project.schema import SlideEntry
+from napari_glands.settings import Settings
+
+if TYPE_CHECKING:
+    from napari_glands.slides import Slide
+
+__all__ = ["enter", "opened", "relocated", "reopen"]
+
+# Images up to this many pixels are copied into the project.
+COPY_PIXELS = 4096 * 4096
+
+
+def opened(source: str | Path | Slide, mpp: float | None, settings: Settings) -> Slide:
+    """Return a slide for a file, or the slide itself, with the given pixel size if any."""
+    from napari_glands.slides import open_slide
+
+    if isinstance(source, (str, Path)):
+        return open_slide(source, mpp=mpp, default_mpp=settings.general.default_mpp)
+    return source if mpp is None else source.with_mpp(mpp)
+
+
+def enter(slide: Slide, project: Path, staging_root: Path) -> SlideEntry:
+    """Make the folder of a new slide, and return its record.
+
+    Small images, and all that have no file, are copied; others are pointed to.
+    """
+    target = project / "slides" / f"{slide.id}.zarr"
+    copied = slide.path is None or slide.shape[0] * slide.shape[1] <= COPY_PIXELS
+    path = target if slide.path is None else slide.path.resolve()
+    stored = _stored_path(path, project)
+    with staging_folder(staging_root) as staging:
+        built = staging / target.name
+        make_slide_group(built, slide, copied=copied, source=stored)
+        replace_folder(built, target)
+    return SlideEntry(
+        id=slide.id,
+        name=slide.name,
+        path=stored,
+        checksum=slide.checksum,
+        shape=slide.shape,
+        mpp=slide.mpp,
+        mpp_source=slide.mpp_source,
+    )
+
+
+def reopen(entry: SlideEntry, project: Path) -> Slide:
+    """Open the slide of a record.
+
+    Raises
+    ------
+    GlandsError
+        When its file is missing or its content has changed.
+    """
+    path = project / entry.path
+    if not path.exists():
+        raise GlandsError(
+            f"The image of slide {entry.name} is not at {path} any more: put it back, or say where "
+            f"it is now (Project.relocate({entry.id!r}, new_path))."
+        )
+    slide = _open(entry, path)
+    if path == project / "slides" / f"{entry.id}.zarr":
+        # The project's own copy of an array: named after the array it was made from.
+        slide._checksum = entry.checksum
+    elif slide.checksum != entry.checksum:
+        raise GlandsError(
+            f"{path} has changed since it was added to the project as {entry.name}: restore the "
+            "former file, or add the new one as another slide under another name."
+        )
+    return slide
+
+
+def relocated(entry: SlideEntry, path: Path, project: Path) -> SlideEntry:
+    """Return the record with another path, after a look whether it is the same image.
+
+    Raises
+    ------
+    GlandsError
+        When it is another image, or none.
+    """
+    path = path.expanduser().resolve()
+    if _open(entry, path).checksum != entry.checksum:
+        raise GlandsError(f"{path} is not the image of slide {entry.name}: its content differs.")
+    return entry.model_copy(update={"path": _stored_path(path, project)})
+
+
+def _open(entry: SlideEntry, path: Path) -> Slide:
+    from napari_glands.slides import open_slide
+
+    given = entry.mpp if entry.mpp_source == "given" else None
+    with warnings.catch_warnings():  # the user was told of an assumed pixel size when adding it
+        warnings.simplefilter("ignore", UserWarning)
+        slide = open_slide(path, mpp=given, default_mpp=entry.mpp, name=entry.name)
+    return slide
+
+
+def _stored_path(path: Path, project: Path) -> str:
+    """Relative to the project for neighbours, so that both can be moved together."""
+    if path.is_relative_to(project.parent):
+        return Path(os.path.relpath(path, project)).as_posix()
+    return str(path)

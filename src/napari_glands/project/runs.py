@@ -1,0 +1,217 @@
+"""The record of runs: ``runs/<time>-<step>/``, and the command line that does the same."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shlex
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import IO, Any, Literal
+
+from napari_glands.progress import Cancelled, CancelToken, Event, Report
+from napari_glands.project.atomic import write_json, write_text
+from napari_glands.project.folder import Project
+from napari_glands.project.schema import StepRecord
+from napari_glands.settings import Settings
+
+__all__ = ["Run", "command_line", "recorded_run"]
+
+_VERSIONS = ("napari-glands", "torch", "numpy", "scikit-image")
+
+
+@dataclass
+class Run:
+    """A run under way.
+
+    Attributes
+    ----------
+    folder
+        Its folder below ``runs/``.
+    report
+        Passes events on, after they are written to ``log.txt`` and ``metrics.csv``.
+    """
+
+    folder: Path
+    report: Report
+
+
+@contextmanager
+def recorded_run(
+    project: Project,
+    step: str,
+    settings: Settings,
+    fingerprint: str,
+    report: Report,
+    cancel: CancelToken,
+    *,
+    device: str = "",
+    resume: bool = False,
+) -> Iterator[Run]:
+    """Keep the record of a run: settings, command line, log, figures, how it ended.
+
+    Parameters
+    ----------
+    project, step, settings
+        What runs on what.
+    fingerprint
+        Of what it makes.
+    report
+        Where its events go besides the log.
+    cancel
+        Decides whether a run that ends well counts as cancelled.
+    device
+        What it computes on, and why.
+    resume
+        Whether to go on in the folder of an unfinished run of the same fingerprint.
+    """
+    folder = (resume and _unfinished(project, step, fingerprint)) or _new_folder(project, step)
+    state = {"step": step, "fingerprint": fingerprint, "status": "running"}
+    write_json(folder / "run.json", state)
+    write_json(folder / "settings.json", settings.model_dump(mode="json"))
+    write_text(folder / "command.txt", command_line(project.path, step, settings) + "\n")
+    started, clock = _now(), time.perf_counter()
+    status: Literal["done", "cancelled", "failed"] = "failed"
+    with _Log(folder) as log:
+        log.line(f"{step} started" + (f" on {device}" if device else ""))
+
+        def speak(event: Event) -> None:
+            log.event(event)
+            report(event)
+
+        try:
+            yield Run(folder, speak)
+            status = "cancelled" if cancel.cancelled else "done"
+        except (Cancelled, KeyboardInterrupt):
+            status = "cancelled"
+            raise
+        except BaseException as error:
+            log.line(f"failed: {type(error).__name__}: {error}")
+            raise
+        finally:
+            seconds = time.perf_counter() - clock
+            log.line(f"{step} {status} after {seconds:.1f} s")
+            write_json(folder / "run.json", {**state, "status": status})
+            record = StepRecord(
+                fingerprint=fingerprint,
+                status=status,
+                started=started,
+                ended=_now(),
+                seconds=round(seconds, 3),
+                device=device,
+                run=folder.name,
+                settings=settings,
+                versions=_versions(),
+            )
+            project.record_step(step, record)
+
+
+def command_line(project: Path, step: str, settings: Settings) -> str:
+    """Return the command line that runs a step with these settings.
+
+    Options at their default are left out.
+    """
+    words = ["napari-glands", step, "--project", str(project)]
+    for name in ("seed", "device"):
+        words += _option(settings.general, name)
+    values = getattr(settings, step, None)
+    if values is not None:
+        for name in type(values).model_fields:
+            words += _option(values, name)
+    return shlex.join(words)
+
+
+def option_name(field_name: str) -> str:
+    """Return the command-line option of a setting, such as ``--min-area-um2``."""
+    return "--" + field_name.replace("_", "-")
+
+
+def _option(values: Any, name: str) -> list[str]:
+    value = getattr(values, name)
+    if value == type(values).model_fields[name].default or value is None:
+        return []
+    if isinstance(value, bool):
+        return [option_name(name) if value else "--no-" + option_name(name)[2:]]
+    return [option_name(name), str(value)]
+
+
+class _Log:
+    """``log.txt`` and ``metrics.csv`` of a run: append-only, a line at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._file: IO[str] | None = None
+        self._last = ""
+
+    def __enter__(self) -> _Log:
+        self._file = (self._folder / "log.txt").open("a", encoding="utf-8", buffering=1)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def line(self, text: str) -> None:
+        if self._file is not None and not self._file.closed:
+            self._file.write(f"{_now()} {text}\n")
+
+    def event(self, event: Event) -> None:
+        if event.message and event.message != self._last:
+            self._last = event.message
+            self.line(f"[{event.fraction:4.0%}] {event.message}")
+        if event.values:
+            self._append(event)
+
+    def _append(self, event: Event) -> None:
+        path = self._folder / "metrics.csv"
+        fresh = not path.exists()
+        with path.open("a", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            if fresh:
+                writer.writerow(["time", "fraction", "name", "value"])
+            now = _now()
+            for name, value in event.values.items():
+                writer.writerow([now, f"{event.fraction:.4f}", name, f"{value:.6g}"])
+
+
+def _new_folder(project: Project, step: str) -> Path:
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+    for n in range(1, 1000):
+        folder = project.path / "runs" / (f"{stamp}-{step}" + (f"-{n}" if n > 1 else ""))
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        return folder
+    raise RuntimeError("more than 999 runs of one step in one second")
+
+
+def _unfinished(project: Project, step: str, fingerprint: str) -> Path | None:
+    """Return the latest run of a step that was cut off and was to make the same."""
+    for file in sorted((project.path / "runs").glob(f"*-{step}*/run.json"), reverse=True):
+        try:
+            state = json.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if state.get("step") == step and state.get("fingerprint") == fingerprint:
+            return None if state.get("status") == "done" else file.parent
+    return None
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in _VERSIONS:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "unknown"
+    return found
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

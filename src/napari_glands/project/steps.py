@@ -1,0 +1,520 @@
+"""The steps of the method over a project, each taking up where an earlier run was cut off.
+
+A step does only what is missing or out of date, tells so, and saves every slide as soon as it is
+finished: stopped at any point, by a cancel request or a kill, the same call goes on from there.
+A cancelled step returns what it finished.
+
+- Priors that the user accepted, edited or rejected are kept unless `replace_curated` is set.
+- A slide without a prior is not an error: it teaches from the second round of training on, and is
+  predicted like any other. No prior in any slide is one: there is nothing to learn from.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from napari_glands.errors import GlandsError
+from napari_glands.progress import Cancelled, CancelToken, Event, Report, ignore
+from napari_glands.project.folder import Project
+from napari_glands.project.runs import recorded_run
+from napari_glands.project.schema import SlideEntry
+from napari_glands.project.summary import RunSummary, summarise
+from napari_glands.settings import Settings
+
+if TYPE_CHECKING:
+    from napari_glands.slides import Slide
+
+__all__ = [
+    "DEFAULT_MODEL",
+    "StepResult",
+    "run_all",
+    "run_exterior",
+    "run_measure",
+    "run_predict",
+    "run_priors",
+    "run_train",
+]
+
+DEFAULT_MODEL = "glands"
+# Share of the exterior step's progress bar that the shared network's training takes.
+_FIT_SHARE = 0.7
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What a step did.
+
+    Attributes
+    ----------
+    step
+        Its name.
+    made
+        Ids of the slides (the name of the model for training) that were made now.
+    kept
+        The ones that were finished before, or carry decisions of the user.
+    seconds
+        How long it took.
+    """
+
+    step: str
+    made: tuple[str, ...]
+    kept: tuple[str, ...]
+    seconds: float
+
+
+def run_exterior(
+    project: Project,
+    settings: Settings | None = None,
+    *,
+    report: Report = ignore,
+    cancel: CancelToken | None = None,
+) -> StepResult:
+    """Map the exterior of all slides (stage 1).
+
+    Parameters
+    ----------
+    project
+        Open for writing.
+    settings
+        Saved as the project's; its own when not given.
+    report, cancel
+        Progress and cancel request.
+
+    Raises
+    ------
+    GlandsError
+        When the project has no slides or cannot be written to, an image is missing, the device
+        is not there, or the exterior cluster does not exist.
+    """
+    from napari_glands.exterior import apply_exterior, choose_device, fit_exterior
+
+    settings, cancel = _begin(project, settings), cancel or CancelToken()
+    _check_cluster(settings)
+    kept, todo = _split(
+        project,
+        lambda entry: (
+            (project.facts(entry.id, "exterior") or {}).get("fingerprint")
+            == project.exterior_fingerprint(settings, entry.id)
+        ),
+    )
+    for entry in kept:
+        _choose_again(project, entry.id, settings)
+    if not todo:
+        return _nothing_to_do("exterior", kept, report)
+    device = choose_device(settings.general.device)
+    shared = settings.exterior.network == "shared"
+    fingerprint = project.exterior_fingerprint(settings, todo[0].id)
+    clock = time.perf_counter()
+    with recorded_run(
+        project,
+        "exterior",
+        settings,
+        fingerprint,
+        report,
+        cancel,
+        device=f"{device.name}: {device.reason}",
+    ) as run:
+        _say_kept("exterior", kept, run.report)
+        start = _FIT_SHARE if shared else 0.0
+        model = None
+        try:
+            if shared:
+                slides = [project.slide(entry.id) for entry in project.slides]
+                fit_report = _part(run.report, 0, start)
+                model = fit_exterior(slides, settings, report=fit_report, cancel=cancel)
+        except Cancelled:
+            return StepResult("exterior", (), _ids(kept), time.perf_counter() - clock)
+
+        def work(slide: Slide, report: Report) -> None:
+            began = time.perf_counter()
+            fitted = model or fit_exterior([slide], settings, report=report, cancel=cancel)
+            mapped = apply_exterior(fitted, slide, cancel=cancel)
+            project.save_exterior(
+                mapped,
+                fingerprint=project.exterior_fingerprint(settings, slide.id),
+                seconds=time.perf_counter() - began,
+            )
+
+        made = _each(project, "exterior", todo, work, run.report, cancel, start)
+    return StepResult("exterior", made, _ids(kept), time.perf_counter() - clock)
+
+
+def run_priors(
+    project: Project,
+    settings: Settings | None = None,
+    *,
+    replace_curated: bool = False,
+    report: Report = ignore,
+    cancel: CancelToken | None = None,
+) -> StepResult:
+    """Mine the priors of all slides that have an exterior map.
+
+    Parameters
+    ----------
+    project, settings, report, cancel
+        As for `run_exterior`.
+    replace_curated
+        Whether priors with decisions of the user are replaced too (after a backup).
+
+    Raises
+    ------
+    GlandsError
+        When no slide has an exterior map, and as for `run_exterior`.
+    """
+    from napari_glands.priors import mine_priors
+
+    settings, cancel = _begin(project, settings), cancel or CancelToken()
+    mapped = _having(project, "exterior", report, "priors")
+    curated = {e.id for e in mapped if project.has_curated_priors(e.id)}
+
+    def finished(entry: SlideEntry) -> bool:
+        if entry.id in curated:
+            return not replace_curated
+        saved = (project.facts(entry.id, "priors") or {}).get("fingerprint")
+        return saved == project.priors_fingerprint(settings, entry.id)
+
+    kept, todo = _split(project, finished, mapped)
+    if curated and not replace_curated:
+        names = ", ".join(e.name for e in kept if e.id in curated)
+        report(Event("priors", 0, f"Kept your decisions on the priors of {names}"))
+    if not todo:
+        return _nothing_to_do("priors", kept, report)
+    fingerprint = project.priors_fingerprint(settings, todo[0].id)
+    clock = time.perf_counter()
+
+    def work(slide: Slide, report: Report) -> None:
+        began = time.perf_counter()
+        exterior = project.load_exterior(slide.id)
+        found = mine_priors(slide, exterior, settings, report=report, cancel=cancel)
+        project.save_priors(
+            found,
+            replace_curated=replace_curated,
+            fingerprint=project.priors_fingerprint(settings, slide.id),
+            seconds=time.perf_counter() - began,
+        )
+
+    with recorded_run(project, "priors", settings, fingerprint, report, cancel) as run:
+        _say_kept("priors", kept, run.report)
+        made = _each(project, "priors", todo, work, run.report, cancel)
+    return StepResult("priors", made, _ids(kept), time.perf_counter() - clock)
+
+
+def run_train(
+    project: Project,
+    settings: Settings | None = None,
+    *,
+    name: str = DEFAULT_MODEL,
+    report: Report = ignore,
+    cancel: CancelToken | None = None,
+) -> StepResult:
+    """Train a model on the slides that have priors (stage 2).
+
+    A run that was cut off goes on from its last checkpoint. A cancelled one saves the best model
+    so far, which can be used, and goes on when it is run again.
+
+    Parameters
+    ----------
+    project, settings, report, cancel
+        As for `run_exterior`.
+    name
+        Of the model; a former one of that name is replaced.
+
+    Raises
+    ------
+    GlandsError
+        When no slide has priors, or all are empty or rejected, and as for `run_exterior`.
+    """
+    from napari_glands.exterior import choose_device
+    from napari_glands.segmentation import train
+
+    settings, cancel = _begin(project, settings), cancel or CancelToken()
+    entries = _having(project, "priors", report, "train")
+    fingerprint = project.train_fingerprint(settings, [e.id for e in entries])
+    saved = project.model_facts(name)
+    if saved and saved["finished"] and saved["fingerprint"] == fingerprint:
+        report(Event("train", 1, f"The model {name} is trained and up to date"))
+        return StepResult("train", (), (name,), 0.0)
+    priors = [project.load_priors(entry.id) for entry in entries]
+    if not any(p.used.any() for p in priors):
+        raise GlandsError(
+            f"No priors to learn from in any of the {len(priors)} slides. Look at the exterior map "
+            "and choose another exterior cluster, lower the smallest solidity or area of priors, "
+            "or draw a few by hand."
+        )
+    slides = [project.slide(entry.id) for entry in entries]
+    device = choose_device(settings.general.device)
+    clock = time.perf_counter()
+    with recorded_run(
+        project,
+        "train",
+        settings,
+        fingerprint,
+        report,
+        cancel,
+        device=f"{device.name}: {device.reason}",
+        resume=True,
+    ) as run:
+        try:
+            model = train(
+                slides, priors, settings, run_dir=run.folder, report=run.report, cancel=cancel
+            )
+        except Cancelled:  # before there was a model
+            return StepResult("train", (), (), time.perf_counter() - clock)
+        stopped = cancel.cancelled or model.metrics.get("stopped") == "cancelled"
+        project.save_model(model, name, fingerprint=fingerprint, finished=not stopped)
+    return StepResult("train", (name,), (), time.perf_counter() - clock)
+
+
+def run_predict(
+    project: Project,
+    settings: Settings | None = None,
+    *,
+    name: str = DEFAULT_MODEL,
+    report: Report = ignore,
+    cancel: CancelToken | None = None,
+) -> StepResult:
+    """Predict the glands of all slides with a saved model.
+
+    Parameters
+    ----------
+    project, settings, report, cancel
+        As for `run_exterior`.
+    name
+        Of the model.
+
+    Raises
+    ------
+    GlandsError
+        When there is no such model, and as for `run_exterior`.
+    """
+    from napari_glands.exterior import choose_device
+    from napari_glands.segmentation import predict
+
+    settings, cancel = _begin(project, settings), cancel or CancelToken()
+    saved = project.model_facts(name)
+    content = saved["content"] if saved else ""
+    kept, todo = _split(
+        project,
+        lambda entry: (
+            (project.facts(entry.id, "prediction") or {}).get("fingerprint")
+            == project.prediction_fingerprint(settings, entry.id, content)
+        ),
+    )
+    if saved and not todo:
+        return _nothing_to_do("predict", kept, report)
+    model = project.load_model(name)
+    device = choose_device(settings.general.device)
+    clock = time.perf_counter()
+
+    def work(slide: Slide, report: Report) -> None:
+        began = time.perf_counter()
+        prediction = predict(model, slide, settings, report=report, cancel=cancel)
+        project.save_prediction(
+            prediction,
+            fingerprint=project.prediction_fingerprint(settings, slide.id, content),
+            seconds=time.perf_counter() - began,
+        )
+
+    fingerprint = project.prediction_fingerprint(settings, todo[0].id, content)
+    with recorded_run(
+        project,
+        "predict",
+        settings,
+        fingerprint,
+        report,
+        cancel,
+        device=f"{device.name}: {device.reason}",
+    ) as run:
+        _say_kept("predict", kept, run.report)
+        made = _each(project, "predict", todo, work, run.report, cancel)
+    return StepResult("predict", made, _ids(kept), time.perf_counter() - clock)
+
+
+def run_measure(
+    project: Project,
+    settings: Settings | None = None,
+    *,
+    report: Report = ignore,
+    cancel: CancelToken | None = None,
+) -> StepResult:
+    """Measure the glands of all slides that have a prediction.
+
+    Parameters
+    ----------
+    project, settings, report, cancel
+        As for `run_exterior`.
+
+    Raises
+    ------
+    GlandsError
+        When no slide has a prediction, and as for `run_exterior`.
+    """
+    from napari_glands.measurement import measure
+
+    settings, cancel = _begin(project, settings), cancel or CancelToken()
+    predicted = _having(project, "prediction", report, "measure")
+    contents = {e.id: (project.facts(e.id, "prediction") or {})["content"] for e in predicted}
+    kept, todo = _split(project, lambda e: project.measured(e.id) == contents[e.id], predicted)
+    if not todo:
+        return _nothing_to_do("measure", kept, report)
+    clock = time.perf_counter()
+    made = []
+    with recorded_run(project, "measure", settings, contents[todo[0].id], report, cancel) as run:
+        _say_kept("measure", kept, run.report)
+        for n, entry in enumerate(todo):
+            if cancel.cancelled:
+                break
+            table = measure(project.load_prediction(entry.id))
+            project.save_measurements(entry.id, table, content=contents[entry.id])
+            made.append(entry.id)
+            run.report(Event("measure", (n + 1) / len(todo), f"Measured {entry.name}"))
+    return StepResult("measure", tuple(made), _ids(kept), time.perf_counter() - clock)
+
+
+def run_all(
+    project: Project,
+    settings: Settings | None = None,
+    *,
+    report: Report = ignore,
+    cancel: CancelToken | None = None,
+) -> RunSummary:
+    """Run all steps in order; a cancelled run returns the summary of what there is.
+
+    Parameters
+    ----------
+    project, settings, report, cancel
+        As for `run_exterior`.
+
+    Raises
+    ------
+    GlandsError
+        As the steps.
+    """
+    cancel = cancel or CancelToken()
+    for run_step in (run_exterior, run_priors, run_train, run_predict, run_measure):
+        if cancel.cancelled:
+            break
+        run_step(project, settings, report=report, cancel=cancel)
+    return summarise(project)
+
+
+# ---- what the steps have in common
+
+
+def _begin(project: Project, settings: Settings | None) -> Settings:
+    project.require_writable()
+    if not project.slides:
+        raise GlandsError(
+            f"The project {project.path} has no slides: add images with `napari-glands new`."
+        )
+    if settings is not None:
+        project.set_settings(settings)
+    return project.settings
+
+
+def _check_cluster(settings: Settings) -> None:
+    """Refuse a cluster that there will not be, before minutes are spent on the others."""
+    wished, count = settings.exterior.exterior_cluster, settings.exterior.clusters
+    if wished is not None and wished > count:
+        raise GlandsError(
+            f"There is no exterior cluster {wished}: choose one of 1 to {count} "
+            "(--exterior-cluster), or ask for more clusters (--clusters)."
+        )
+
+
+def _choose_again(project: Project, slide_id: str, settings: Settings) -> None:
+    """Follow a changed wish for the exterior cluster on a finished clustering.
+
+    The wish that the saved map was made with is compared, not its cluster: a cluster that the
+    user clicked on that map stays.
+    """
+    facts = project.facts(slide_id, "exterior") or {}
+    wished = settings.exterior.exterior_cluster
+    if facts["settings"]["exterior"]["exterior_cluster"] == wished:
+        return
+    from dataclasses import replace
+
+    saved = project.load_exterior(slide_id)
+    chosen = wished or max(saved.evidence, key=lambda cue: cue.score).cluster
+    project.save_exterior(replace(saved.with_cluster(chosen), settings=settings))
+
+
+def _having(project: Project, result: str, report: Report, step: str) -> list[SlideEntry]:
+    """Return the slides that have a result; say which are left out."""
+    having = [e for e in project.slides if project.facts(e.id, result) is not None]
+    before = "predict" if result == "prediction" else result
+    if not having:
+        raise GlandsError(f"No slide has a result of the step `{before}` yet: run it first.")
+    missing = [e.name for e in project.slides if e not in having]
+    if missing:
+        names = ", ".join(missing)
+        report(Event(step, 0, f"Left out, because the step {before} is missing: {names}"))
+    return having
+
+
+def _split(
+    project: Project,
+    finished: Callable[[SlideEntry], bool],
+    entries: Sequence[SlideEntry] | None = None,
+) -> tuple[list[SlideEntry], list[SlideEntry]]:
+    """Split slides into the finished ones and the others."""
+    kept: list[SlideEntry] = []
+    todo: list[SlideEntry] = []
+    for entry in project.slides if entries is None else entries:
+        (kept if finished(entry) else todo).append(entry)
+    return kept, todo
+
+
+def _each(
+    project: Project,
+    step: str,
+    todo: Sequence[SlideEntry],
+    work: Callable[[Slide, Report], None],
+    report: Report,
+    cancel: CancelToken,
+    start: float = 0.0,
+) -> tuple[str, ...]:
+    """Work through slides, until done or cancelled; return the ids of the finished ones."""
+    made: list[str] = []
+    share = (1 - start) / len(todo)
+    for n, entry in enumerate(todo):
+        if cancel.cancelled:
+            break
+        slide = project.slide(entry.id)
+        try:
+            work(slide, _part(report, start + n * share, share))
+        except Cancelled:
+            break
+        finally:
+            slide.close()
+        made.append(entry.id)
+        done = f"Finished {entry.name} ({n + 1} of {len(todo)})"
+        report(Event(step, start + (n + 1) * share, done))
+    return tuple(made)
+
+
+def _part(report: Report, start: float, share: float) -> Report:
+    """Fit the progress of a part into the whole."""
+
+    def part(event: Event) -> None:
+        fraction = start + share * event.fraction
+        report(Event(event.step, fraction, event.message, event.values))
+
+    return part
+
+
+def _nothing_to_do(step: str, kept: Sequence[SlideEntry], report: Report) -> StepResult:
+    report(Event(step, 1, f"All {len(kept)} slides are finished and up to date"))
+    return StepResult(step, (), _ids(kept), 0.0)
+
+
+def _say_kept(step: str, kept: Sequence[SlideEntry], report: Report) -> None:
+    if kept:
+        report(Event(step, 0, f"{len(kept)} slides are finished and up to date"))
+
+
+def _ids(entries: Sequence[SlideEntry]) -> tuple[str, ...]:
+    return tuple(entry.id for entry in entries)
