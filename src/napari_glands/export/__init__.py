@@ -1,0 +1,26 @@
+"""Writing results for other programs: OME-Zarr, GeoJSON, CSV and PNG."""
+
+from napari_glands.export.aside import written_aside
+from napari_glands.export.colours import label_colours
+from napari_glands.export.geojson import export_geojson
+from napari_glands.export.labels import StoredLabels, read_labels, write_labels
+from napari_glands.export.omezarr import export_ome_zarr, write_image
+from napari_glands.export.png import PngFiles, draw_outlines, export_png
+from napari_glands.export.polygons import gland_polygons
+from napari_glands.export.table import export_csv
+
+__all__ = [
+    "PngFiles",
+    "StoredLabels",
+    "draw_outlines",
+    "export_csv",
+    "export_geojson",
+    "export_ome_zarr",
+    "export_png",
+    "gland_polygons",
+    "label_colours",
+    "read_labels",
+    "write_image",
+    "write_labels",
+    "written_aside",
+]

@@ -1,0 +1,98 @@
+"""Writing so that a target is whole or absent: write aside, then rename."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from napari_glands.errors import GlandsError
+
+__all__ = ["recover", "written_aside"]
+
+_ZARR_MARKS = (".zgroup", ".zattrs", "zarr.json")
+
+
+@contextmanager
+def written_aside(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
+    """Yield a path to write a file or an OME-Zarr folder to; it then takes the target's place.
+
+    When the block raises, what it wrote is removed and the target is as it was. The path has the
+    target's suffix and lies in its folder, which is made if need be.
+
+    Parameters
+    ----------
+    path
+        The target.
+    overwrite
+        Whether an existing target may be replaced.
+
+    Raises
+    ------
+    GlandsError
+        When the target exists and must not be, or cannot be, replaced, or when the block or the
+        renaming raises an `OSError` (no permission, full disk, …).
+    """
+    path = Path(path)
+    aside = path.with_name(f".new-{path.name}")
+    try:
+        recover(path)
+        _check_target(path, overwrite)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove(aside)  # left by a run that was killed
+        try:
+            yield aside
+            _put_in_place(aside, path)
+        finally:
+            _remove(aside)
+    except OSError as error:
+        raise GlandsError(
+            f"Cannot write {path}: {error.strerror or error}. Choose another folder, or make room "
+            "and check that you may write there."
+        ) from error
+
+
+def recover(path: Path) -> None:
+    """Put a folder back that a run had moved aside when it was killed."""
+    old = _old(path)
+    if old.exists() and not path.exists():
+        old.rename(path)
+
+
+def _old(path: Path) -> Path:
+    return path.with_name(f".old-{path.name}")
+
+
+def _check_target(path: Path, overwrite: bool) -> None:
+    if not path.exists():
+        return
+    if not overwrite:
+        raise GlandsError(f"{path} exists already: choose another name or allow overwriting.")
+    if path.is_dir() and not any((path / mark).exists() for mark in _ZARR_MARKS):
+        raise GlandsError(f"{path} is a folder of something else: choose another name.")
+
+
+def _put_in_place(aside: Path, path: Path) -> None:
+    """Rename; a folder cannot be renamed onto another, so that one steps aside first."""
+    if aside.is_dir() != path.is_dir() and path.exists():
+        raise FileExistsError(None, "a file and a folder cannot replace each other")
+    if not path.is_dir():
+        aside.replace(path)
+        return
+    old = _old(path)
+    _remove(old)
+    path.rename(old)
+    try:
+        aside.rename(path)
+    except OSError:
+        old.rename(path)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

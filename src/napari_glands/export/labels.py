@@ -1,0 +1,259 @@
+"""Label images in OME-Zarr groups: written whole, replaced whole, read back for editing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+
+from napari_glands.errors import GlandsError
+from napari_glands.export import ngff as zarr_ngff
+from napari_glands.export.aside import recover, written_aside
+from napari_glands.export.colours import RGBA, label_colours
+from napari_glands.export.resampling import nearest
+from napari_glands.slides.grid import Grid
+
+__all__ = ["StoredLabels", "put_labels", "read_labels", "write_labels"]
+
+
+@dataclass(frozen=True)
+class StoredLabels:
+    """A label image that was read back.
+
+    Attributes
+    ----------
+    labels
+        (y, x) of the stored integer dtype; an array in memory, free to edit.
+    grid
+        How it lies on its slide.
+    properties
+        Properties of each label value.
+    colours
+        Colour of each label value.
+    """
+
+    labels: np.ndarray
+    grid: Grid
+    properties: dict[int, dict[str, Any]]
+    colours: dict[int, RGBA]
+
+
+def write_labels(
+    group: str | Path,
+    name: str,
+    labels: np.ndarray,
+    grid: Grid,
+    *,
+    properties: Mapping[int, Mapping[str, Any]] | None = None,
+    colors: Mapping[int, tuple[int, int, int, int]] | None = None,
+    ngff: str | None = None,
+) -> None:
+    """Write a label image into an OME-Zarr group, as ``labels/<name>`` with a pyramid.
+
+    A label image of that name is replaced: readers see the old or the new one, never a mixture.
+
+    Parameters
+    ----------
+    group
+        Folder of the group, which is made if need be.
+    name
+        Name of the label image.
+    labels
+        (y, x) of an integer dtype (kept) or bool (becomes uint8): 0 background.
+    grid
+        How `labels` lies on the slide; its shape is that of `labels`.
+    properties
+        What to say about a label value, by name: numbers, text, booleans, None.
+    colors
+        Red, green, blue and alpha, 0..255, of label values; others get a colour of their own.
+        Colours and properties are written for the same values: all that occur anywhere.
+    ngff
+        ``"0.4"`` or ``"0.5"``; without it that of the group, or 0.4 for a new one.
+
+    Raises
+    ------
+    GlandsError
+        When the array is not a label image, the name cannot be a folder's, the group has the
+        other version, or the folder cannot be written.
+    """
+    group = Path(group)
+    labels = _checked(labels, name, grid)
+    version = _version_for(group, ngff)
+    with written_aside(group / "labels" / name, overwrite=True) as aside:
+        zarr_ngff.create_group(group, version)
+        container = zarr_ngff.create_group(group / "labels", version)
+        _write(aside, name, labels, grid, properties or {}, colors or {}, version)
+    _list(container, name)
+
+
+def put_labels(
+    group: Path,
+    name: str,
+    labels: np.ndarray,
+    grid: Grid,
+    properties: Mapping[int, Mapping[str, Any]],
+    version: zarr_ngff.Version,
+) -> None:
+    """Write labels into a group that nobody reads yet: like `write_labels`, but in place."""
+    container = zarr_ngff.create_group(group / "labels", version)
+    labels = _checked(labels, name, grid)
+    _write(group / "labels" / name, name, labels, grid, properties, {}, version)
+    _list(container, name)
+
+
+def _write(
+    folder: Path,
+    name: str,
+    labels: np.ndarray,
+    grid: Grid,
+    properties: Mapping[int, Mapping[str, Any]],
+    colors: Mapping[int, tuple[int, int, int, int]],
+    version: zarr_ngff.Version,
+) -> None:
+    """Write pyramid and metadata of one label image."""
+    values = sorted({int(v) for v in np.unique(labels) if v} | {*properties} | {*colors})
+    image_label = _image_label(values, properties, colors, version)
+    grids = zarr_ngff.level_grids(grid)
+    levels = [labels, *(nearest(labels, level.shape) for level in grids[1:])]
+    group = zarr_ngff.create_group(folder, version)
+    zarr_ngff.write_multiscale(group, name, levels, grids)
+    zarr_ngff.update_attributes(group, {"image-label": image_label})
+
+
+def _list(container: zarr.Group, name: str) -> None:
+    """Add a label image to the list of a ``labels`` group."""
+    listed = zarr_ngff.attributes(container).get("labels", [])
+    if name not in listed:
+        zarr_ngff.update_attributes(container, {"labels": [*listed, name]})
+
+
+def read_labels(group: str | Path, name: str = "glands") -> StoredLabels:
+    """Read a label image for looking at or editing.
+
+    Parameters
+    ----------
+    group
+        Folder of the OME-Zarr group that has ``labels/<name>``.
+    name
+        Name of the label image.
+
+    Raises
+    ------
+    GlandsError
+        When there is no such label image, or it is not a single plane.
+    """
+    folder = Path(group) / "labels" / name
+    recover(folder)
+    if not folder.is_dir():
+        raise GlandsError(f"{group} has no labels {name!r}{_instead(Path(group))}.")
+    try:
+        return _stored(folder)
+    except Exception as error:  # whatever zarr and its codecs raise on damaged files
+        raise GlandsError(
+            f"{folder} is damaged or not an OME-Zarr label image: {error}."
+        ) from error
+
+
+def _stored(folder: Path) -> StoredLabels:
+    """Read the label image in a folder."""
+    group = zarr.open_group(str(folder), mode="r")
+    metadata = zarr_ngff.attributes(group)
+    multiscale = metadata["multiscales"][0]
+    image_label = metadata.get("image-label", {})
+    array: Any = group[multiscale["datasets"][0]["path"]]
+    labels = _plane(np.asarray(array[...]))
+    return StoredLabels(
+        labels=labels,
+        grid=zarr_ngff.grid_of(multiscale, (labels.shape[0], labels.shape[1])),
+        properties={
+            entry["label-value"]: {k: v for k, v in entry.items() if k != "label-value"}
+            for entry in image_label.get("properties") or []
+        },
+        colours={
+            entry["label-value"]: tuple(entry["rgba"])
+            for entry in image_label.get("colors") or []
+            if entry.get("rgba")
+        },
+    )
+
+
+def _checked(labels: np.ndarray, name: str, grid: Grid) -> np.ndarray:
+    """Check array and name; booleans become numbers."""
+    if not name or Path(name).name != name or name.startswith("."):
+        raise GlandsError(f"{name!r} cannot be the name of a label image.")
+    labels = np.asarray(labels)
+    if labels.ndim != 2 or labels.dtype.kind not in "bui":
+        raise GlandsError(
+            f"Labels {name!r} are a {labels.ndim}-D array of {labels.dtype}: a label image has two "
+            "dimensions and whole numbers."
+        )
+    if labels.shape != grid.shape:
+        raise GlandsError(
+            f"Labels {name!r} have the shape {labels.shape}, their grid {grid.shape}."
+        )
+    if labels.dtype.kind == "i" and labels.size and labels.min() < 0:
+        raise GlandsError(f"Labels {name!r} have negative values.")
+    return labels.astype(np.uint8) if labels.dtype.kind == "b" else labels
+
+
+def _version_for(group: Path, ngff: str | None) -> zarr_ngff.Version:
+    """Return the version to write, which an existing group decides."""
+    wanted = None if ngff is None else zarr_ngff.check_version(ngff)
+    if not any((group / mark).exists() for mark in (".zgroup", "zarr.json")):
+        return wanted or "0.4"
+    there = zarr_ngff.version_of(zarr_ngff.open_group(group))
+    if wanted and wanted != there:
+        raise GlandsError(f"{group} is OME-Zarr {there}: labels of version {wanted} do not fit in.")
+    return there
+
+
+def _image_label(
+    values: list[int],
+    properties: Mapping[int, Mapping[str, Any]],
+    colors: Mapping[int, tuple[int, int, int, int]],
+    version: zarr_ngff.Version,
+) -> dict[str, Any]:
+    """Return the metadata ``image-label``; viewers want colours and properties of all values."""
+    shown = label_colours(values) | dict(colors)
+    return {
+        "version": version,
+        "source": {"image": "../../"},
+        "colors": [
+            {"label-value": value, "rgba": [int(c) for c in shown[value]]} for value in values
+        ],
+        "properties": [
+            {
+                "label-value": value,
+                **{key: _plain(item) for key, item in properties.get(value, {}).items()},
+            }
+            for value in values
+        ],
+    }
+
+
+def _plain(item: Any) -> Any:
+    """Turn numpy scalars into Python's; JSON has no NaN, so that it becomes None."""
+    if isinstance(item, np.generic):
+        item = item.item()
+    return None if isinstance(item, float) and not math.isfinite(item) else item
+
+
+def _plane(array: np.ndarray) -> np.ndarray:
+    """Drop axes of length 1 before y and x."""
+    if array.ndim < 2 or math.prod(array.shape[:-2]) != 1 or array.dtype.kind not in "ui":
+        raise GlandsError(f"it is an array of {array.dtype} of shape {array.shape}, not one plane")
+    return array.reshape(array.shape[-2:])
+
+
+def _instead(group: Path) -> str:
+    """Name the labels that there are."""
+    container = group / "labels"
+    if not container.is_dir():
+        return ""
+    names = [p.name for p in sorted(container.iterdir()) if p.is_dir() and p.name[0] != "."]
+    return f" (it has {', '.join(names)})" if names else ""

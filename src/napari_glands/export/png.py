@@ -1,0 +1,114 @@
+"""The glands as a label image and as a picture to look at."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import tifffile
+from PIL import Image
+from skimage.morphology import dilation, disk
+from skimage.segmentation import find_boundaries
+
+from napari_glands.export.aside import written_aside
+from napari_glands.export.resampling import nearest
+from napari_glands.export.source import Pixels, picture
+
+if TYPE_CHECKING:
+    from napari_glands.segmentation.result import Prediction
+
+__all__ = ["PngFiles", "draw_outlines", "export_png"]
+
+# Yellow in black shows on pink, purple, brown and white, and to every kind of colour vision.
+_LINE = (255, 230, 0)
+_HALO = (0, 0, 0)
+
+
+class PngFiles(NamedTuple):
+    """What the PNG export wrote.
+
+    Attributes
+    ----------
+    labels
+        The label image.
+    overlay
+        The picture.
+    """
+
+    labels: Path
+    overlay: Path
+
+
+def export_png(
+    prediction: Prediction, folder: str | Path, slide: Pixels, *, overwrite: bool = False
+) -> PngFiles:
+    """Write a label image and a picture with outlined glands.
+
+    Parameters
+    ----------
+    prediction
+        What to write.
+    folder
+        Where to write; it is made if need be.
+    slide
+        The slide of the prediction.
+    overwrite
+        Whether existing files may be replaced.
+
+    Returns
+    -------
+    PngFiles
+        ``<slide>_labels.png`` is a uint16 label image of the slide's level-0 size (nearest
+        pixel); with more than 65,535 glands it is ``<slide>_labels.tif``, uint32.
+        ``<slide>_overlay.png`` shows the slide with the glands' outlines. Slides of more than
+        8192² pixels are written at the working resolution, both.
+
+    Raises
+    ------
+    GlandsError
+        When a file exists or cannot be written, or the slide is another one.
+    """
+    folder, name = Path(folder), _file_name(slide.name)
+    pixels, grid = picture(prediction, slide)
+    glands = nearest(prediction.glands, grid.shape)
+    fits = not glands.size or prediction.glands.max() <= np.iinfo(np.uint16).max
+    labels_path = folder / f"{name}_labels.{'png' if fits else 'tif'}"
+    overlay_path = folder / f"{name}_overlay.png"
+    with written_aside(labels_path, overwrite=overwrite) as aside:
+        if fits:
+            Image.fromarray(glands.astype(np.uint16)).save(aside)
+        else:
+            tifffile.imwrite(aside, glands.astype(np.uint32), compression="zlib")
+    with written_aside(overlay_path, overwrite=overwrite) as aside:
+        Image.fromarray(draw_outlines(pixels, glands)).save(aside)
+    return PngFiles(labels_path, overlay_path)
+
+
+def draw_outlines(pixels: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Draw the outlines of labels on a picture.
+
+    Parameters
+    ----------
+    pixels
+        uint8 (y, x, 3).
+    labels
+        int (y, x) of the same size.
+
+    Returns
+    -------
+    numpy.ndarray
+        uint8 (y, x, 3), a copy: yellow lines of 3 pixels with a black rim, inside each object
+        and over its border.
+    """
+    line = dilation(find_boundaries(labels, mode="inner"), disk(1))
+    drawn = pixels.copy()
+    drawn[dilation(line, disk(1))] = _HALO
+    drawn[line] = _LINE
+    return drawn
+
+
+def _file_name(name: str) -> str:
+    """Leave out of a slide's name what no file system takes."""
+    return re.sub(r'[\\/:*?"<>|\x00-\x1f]+', "-", name).strip(" .") or "slide"
