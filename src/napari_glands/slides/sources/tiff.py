@@ -80,7 +80,7 @@ class TiffSource:
 
     def _open(self) -> ArrayLevels:
         try:
-            self._file = tifffile.TiffFile(self.path)
+            self._file = _open_file(self.path)
             series = self._file.series[0]
             self.mpp = _stated_mpp(self._file, series)
             _check_complete(series)
@@ -102,7 +102,10 @@ class TiffSource:
         if flat and page.imagewidth * page.imagelength <= MAX_FLAT_PIXELS:
             arrays = [_Flat(self.path, series)]
         else:
-            arrays = [zarr.open_array(level.aszarr(), mode="r") for level in series.levels]
+            arrays = [
+                zarr.open_array(series.aszarr(level=index), mode="r")
+                for index in range(len(series.levels))
+            ]
         bits = page.bitspersample
         return ArrayLevels(
             arrays,
@@ -126,6 +129,15 @@ class _Flat:
         with self._lock:
             pixels = decoded.get(self._key, self._series.asarray)
         return pixels[index]
+
+
+def _open_file(path: Path) -> tifffile.TiffFile:
+    """Open a TIFF file, also one that is NDPI by its name only."""
+    file = tifffile.TiffFile(path)
+    if len(file.pages) == 0 and path.suffix.lower() == ".ndpi":
+        file.close()
+        file = tifffile.TiffFile(path, is_ndpi=False)
+    return file
 
 
 def _colors(page: Any) -> dict[str, Any]:
