@@ -80,13 +80,17 @@ class ExteriorSettings(StepSettings):
     """Stage 1: the shallow network that clusters pixels, and the choice of the exterior."""
 
     loss: Literal["self_label", "iic"] = _setting(
-        "self_label",
+        "iic",
         "Self-supervised loss",
         "self_label: cross-entropy against the network's own strongest answer. "
         "iic: mutual information between two views of the same tissue.",
     )
     spatial_weight: float = _setting(
-        5.0, "Spatial weight", "Weight of the spatial loss, which makes neighbours agree.", ge=0
+        0.05,
+        "Spatial weight",
+        "Weight of the spatial loss, which makes neighbours agree. 0.05 suits iic; self_label was "
+        "published with 5.",
+        ge=0,
     )
     network: Literal["shared", "per_image"] = _setting(
         "shared",
@@ -113,7 +117,11 @@ class ExteriorSettings(StepSettings):
         advanced=True,
     )
     learning_rate: float = _setting(
-        0.01, "Learning rate", "Step size of the optimiser.", gt=0, advanced=True
+        0.1,
+        "Learning rate",
+        "Step size of the optimiser. 0.1 suits iic; self_label was published with 0.01.",
+        gt=0,
+        advanced=True,
     )
     clusters: int = _setting(
         5, "Clusters", "Number of k-means clusters in embedding space.", ge=2, le=20
@@ -178,7 +186,7 @@ class PriorSettings(StepSettings):
         le=1,
     )
     min_score: float = _setting(
-        0.0, "Smallest score", "Priors that score lower are not proposed.", ge=0, le=1
+        0.82, "Smallest score", "Priors that score lower are not proposed.", ge=0, le=1
     )
     ring_width_um: float = _setting(
         7.5,

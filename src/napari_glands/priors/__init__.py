@@ -1,0 +1,17 @@
+"""Priors: closed exteriors, filled, scored, inspected and edited."""
+
+from napari_glands.priors.editing import from_labels, with_state
+from napari_glands.priors.mining import mine_priors
+from napari_glands.priors.prior import STATES, Prior, Priors, PriorState
+from napari_glands.priors.proposals import proposal_map
+
+__all__ = [
+    "STATES",
+    "Prior",
+    "PriorState",
+    "Priors",
+    "from_labels",
+    "mine_priors",
+    "proposal_map",
+    "with_state",
+]

@@ -1,0 +1,133 @@
+"""k-means in embedding space, and which of the clusters is the gland exterior."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from skimage import color
+from sklearn.cluster import KMeans
+
+from napari_glands.exterior.maps import ClusterEvidence
+
+__all__ = ["choose_exterior", "cluster_centres", "cluster_evidence", "soft_memberships"]
+
+_ADJACENCY_WEIGHT = 0.25
+
+
+def cluster_centres(embeddings: np.ndarray, clusters: int, seed: int) -> np.ndarray:
+    """Run k-means on sampled pixel embeddings.
+
+    Parameters
+    ----------
+    embeddings
+        float32 (n, c).
+    clusters
+        Number of clusters k.
+    seed
+        Start of k-means++.
+
+    Returns
+    -------
+    ndarray
+        float32 (k, c) centres.
+    """
+    means = KMeans(clusters, n_init=5, random_state=seed).fit(embeddings)
+    return means.cluster_centers_.astype(np.float32)
+
+
+def squared_distances(embedding: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    """Squared distance of every pixel (c, y, x) to every centre (k, c): float32 (k, y, x)."""
+    flat = embedding.reshape(len(embedding), -1)
+    distances = (centres**2).sum(axis=1)[:, None] - 2 * centres @ flat + (flat**2).sum(axis=0)[None]
+    return np.maximum(distances, 0).reshape(-1, *embedding.shape[1:])
+
+
+def soft_memberships(distances: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    """Grade every pixel between each cluster and the cluster that is farthest from it.
+
+    With ``d`` the squared distance to a cluster's centre and ``f`` that to the centre which lies
+    farthest from it, the membership is ``f / (f + d)``: 1 at the cluster, 0.5 half-way, 0 at the
+    opposite end. Unlike a softmax over all clusters it does not saturate and rises steadily, so
+    that it can be swept from strict to lenient.
+
+    Parameters
+    ----------
+    distances
+        float32 (k, y, x) squared distances.
+    centres
+        float32 (k, c).
+
+    Returns
+    -------
+    ndarray
+        uint8 (k, y, x), 0..255 for 0..1.
+    """
+    between = ((centres[:, None] - centres[None]) ** 2).sum(axis=2)
+    far = distances[between.argmax(axis=1)]
+    return np.rint(255 * (far + 1e-6) / (far + distances + 2e-6)).astype(np.uint8)
+
+
+def cluster_evidence(
+    images: Sequence[np.ndarray], clusters: Sequence[np.ndarray], k: int, min_area: float
+) -> tuple[ClusterEvidence, ...]:
+    """Measure the cues of every cluster, pooled over images.
+
+    The score is the haematoxylin and the darkness of the cluster, both scaled to [0, 1] over the
+    clusters, plus a quarter of its adjacency to the palest cluster; a cluster below the smallest
+    area scores -1.
+
+    Parameters
+    ----------
+    images
+        uint8 (y, x, 3) crops.
+    clusters
+        int (y, x) cluster numbers 0..k-1 of the crops.
+    k
+        Number of clusters.
+    min_area
+        Smallest share of the pixels that an exterior may have.
+    """
+    labels = np.concatenate([c.ravel() for c in clusters])
+    haematoxylin = _mean_by_cluster([color.rgb2hed(image)[..., 0] for image in images], labels, k)
+    lightness = _mean_by_cluster([color.rgb2lab(image)[..., 0] for image in images], labels, k)
+    area = np.bincount(labels, minlength=k) / len(labels)
+    adjacency = _adjacency(clusters, k, palest=int(lightness.argmax()))
+    score = (_unit(haematoxylin) + 1 - _unit(lightness) + _ADJACENCY_WEIGHT * adjacency) / (
+        2 + _ADJACENCY_WEIGHT
+    )
+    score[area < min_area] = -1
+    return tuple(
+        ClusterEvidence(
+            c + 1, *(float(v[c]) for v in (haematoxylin, lightness, area, adjacency, score))
+        )
+        for c in range(k)
+    )
+
+
+def choose_exterior(evidence: Sequence[ClusterEvidence]) -> int:
+    """Return the number of the cluster with the best score."""
+    return max(evidence, key=lambda e: e.score).cluster
+
+
+def _mean_by_cluster(values: Sequence[np.ndarray], labels: np.ndarray, k: int) -> np.ndarray:
+    flat = np.concatenate([v.ravel() for v in values])
+    counts = np.maximum(np.bincount(labels, minlength=k), 1)
+    return np.bincount(labels, weights=flat, minlength=k) / counts
+
+
+def _adjacency(clusters: Sequence[np.ndarray], k: int, palest: int) -> np.ndarray:
+    """Share of each cluster's neighbour pairs with other clusters that are with the palest."""
+    pairs = np.zeros((k, k))
+    for c in clusters:
+        for a, b in ((c[1:], c[:-1]), (c[:, 1:], c[:, :-1])):
+            pairs += np.bincount((a * k + b).ravel(), minlength=k * k).reshape(k, k)
+    pairs += pairs.T
+    np.fill_diagonal(pairs, 0)
+    return pairs[:, palest] / np.maximum(pairs.sum(axis=1), 1)
+
+
+def _unit(values: np.ndarray) -> np.ndarray:
+    """Scale to [0, 1]."""
+    span = values.max() - values.min()
+    return (values - values.min()) / span if span > 0 else np.zeros_like(values)

@@ -1,0 +1,211 @@
+"""Stage 1, exterior clustering: slides in, exterior maps out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from napari_glands.errors import GlandsError
+from napari_glands.exterior.clustering import (
+    choose_exterior,
+    cluster_centres,
+    cluster_evidence,
+    soft_memberships,
+    squared_distances,
+)
+from napari_glands.exterior.device import Device, choose_device
+from napari_glands.exterior.maps import ClusterEvidence, ExteriorMap
+from napari_glands.exterior.network import ShallowCNN
+from napari_glands.exterior.sampling import crop_pool, stain_of, standardise
+from napari_glands.exterior.training import fit_network
+from napari_glands.progress import CancelToken, Event, Report, ignore
+from napari_glands.settings import Settings
+from napari_glands.slides import Slide
+
+__all__ = ["ExteriorModel", "apply_exterior", "cluster_exterior", "fit_exterior"]
+
+_POOL = 256  # crops held in memory
+_SAMPLES = 60_000  # pixel embeddings given to k-means
+_TILE = 1024  # pixels; bounds the memory of one forward pass
+_WHOLE_IMAGE = 1024  # pixels; the largest side that per-image training takes at once
+
+
+@dataclass(frozen=True)
+class _Clustering:
+    """A trained network with its clusters, numbered from the darkest."""
+
+    network: ShallowCNN
+    centres: np.ndarray
+    evidence: tuple[ClusterEvidence, ...]
+
+
+@dataclass(frozen=True)
+class ExteriorModel:
+    """What stage 1 learned: one clustering for all slides, or one per slide id.
+
+    Attributes
+    ----------
+    clusterings
+        By slide id; the key ``""`` serves all slides of a shared network.
+    device
+        Where it was trained and will be applied.
+    settings
+        What made it.
+    """
+
+    clusterings: dict[str, _Clustering]
+    device: Device
+    settings: Settings
+
+
+def cluster_exterior(
+    slides: Sequence[Slide],
+    settings: Settings | None = None,
+    *,
+    report: Report = ignore,
+    cancel: CancelToken | None = None,
+) -> list[ExteriorMap]:
+    """Run stage 1 on slides: train, cluster, choose the exterior, map every slide.
+
+    Parameters
+    ----------
+    slides
+        The slides of the project.
+    settings
+        Settings of all steps; the defaults when not given.
+    report, cancel
+        Progress and cancel request.
+
+    Returns
+    -------
+    list of ExteriorMap
+        One per slide, at the working resolution.
+
+    Raises
+    ------
+    GlandsError
+        When there is no slide, no such device or no such cluster.
+    Cancelled
+        Within one batch or tile of a cancel request.
+    """
+    model = fit_exterior(slides, settings, report=report, cancel=cancel)
+    maps = []
+    for i, slide in enumerate(slides):
+        maps.append(apply_exterior(model, slide, cancel=cancel))
+        report(Event("exterior", (i + 1) / len(slides), f"Mapped {slide.name}"))
+    return maps
+
+
+def fit_exterior(
+    slides: Sequence[Slide],
+    settings: Settings | None = None,
+    *,
+    report: Report = ignore,
+    cancel: CancelToken | None = None,
+) -> ExteriorModel:
+    """Train the shallow network and find its clusters.
+
+    Parameters and errors are those of `cluster_exterior`.
+    """
+    if not slides:
+        raise GlandsError("Stage 1 needs at least one slide: add images first.")
+    settings = settings or Settings()
+    cancel = cancel or CancelToken()
+    device = choose_device(settings.general.device)
+    if settings.exterior.network == "shared":
+        groups = {"": list(slides)}
+    else:
+        groups = {slide.id: [slide] for slide in slides}
+    clusterings = {}
+    for done, (key, group) in enumerate(groups.items()):
+
+        def on_step(step: int, loss: float, done: int = done) -> None:
+            cancel.check()
+            share = (done + (step + 1) / settings.exterior.iterations) / len(groups)
+            report(Event("exterior", share, "Clustering the exterior", {"loss": loss}))
+
+        clusterings[key] = _fit_group(group, settings, device, on_step)
+    return ExteriorModel(clusterings, device, settings)
+
+
+def apply_exterior(
+    model: ExteriorModel, slide: Slide, *, cancel: CancelToken | None = None
+) -> ExteriorMap:
+    """Map one slide with a trained model.
+
+    Raises
+    ------
+    GlandsError
+        When a per-image model was not trained on this slide.
+    """
+    clustering = model.clusterings.get(slide.id) or model.clusterings.get("")
+    if clustering is None:
+        raise GlandsError(f"Stage 1 was not run on {slide.name}: run it again with this image.")
+    mpp = model.settings.general.working_mpp
+    pixels = standardise(slide.read(mpp), stain_of(slide, mpp))
+    k, (rows, columns) = len(clustering.centres), pixels.shape[1:]
+    memberships = np.empty((k, rows, columns), np.uint8)
+    clusters = np.empty((rows, columns), np.uint8)
+    for y in range(0, rows, _TILE):
+        for x in range(0, columns, _TILE):
+            if cancel is not None:
+                cancel.check()
+            embedding = _embed_tile(clustering.network, pixels, y, x, model.device)
+            distances = squared_distances(embedding, clustering.centres)
+            tile = np.s_[y : y + _TILE, x : x + _TILE]
+            memberships[:, *tile] = soft_memberships(distances, clustering.centres)
+            clusters[tile] = distances.argmin(axis=0) + 1
+    chosen = model.settings.exterior.exterior_cluster or choose_exterior(clustering.evidence)
+    exterior = ExteriorMap(
+        slide.id, slide.grid(mpp), clusters, memberships, 1, clustering.evidence, model.settings
+    )
+    return exterior.with_cluster(chosen)
+
+
+def _fit_group(slides: Sequence[Slide], settings: Settings, device: Device, on_step) -> _Clustering:
+    """Train one network on some slides and cluster its embeddings."""
+    exterior, general = settings.exterior, settings.general
+    mpp, alone = general.working_mpp, exterior.network == "per_image"
+    side = _WHOLE_IMAGE if alone else round(exterior.crop_um / mpp)
+    crops = crop_pool(slides, mpp, side, 1 if alone else _POOL, general.seed)
+    stains = [stain_of(slide, mpp) for slide in slides]
+    pixels = [standardise(crop, stains[i % len(slides)]) for i, crop in enumerate(crops)]
+    network = fit_network(pixels, exterior, device, general.seed, on_step)
+
+    rng = np.random.default_rng(general.seed)
+    embeddings = [_embed(network, p, device) for p in pixels]
+    each = max(1, _SAMPLES // len(embeddings))
+    sample = np.concatenate([_draw(e, each, rng) for e in embeddings])
+    centres = cluster_centres(sample, exterior.clusters, general.seed)
+    clusters = [squared_distances(e, centres).argmin(axis=0) for e in embeddings]
+    evidence = cluster_evidence(crops, clusters, len(centres), exterior.min_cluster_area)
+
+    order = np.argsort([e.lightness for e in evidence], kind="stable")
+    renumbered = tuple(replace(evidence[c], cluster=n + 1) for n, c in enumerate(order))
+    return _Clustering(network, centres[order], renumbered)
+
+
+def _draw(embedding: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+    flat = embedding.reshape(len(embedding), -1).T
+    return flat[rng.choice(len(flat), min(count, len(flat)), replace=False)]
+
+
+@torch.inference_mode()
+def _embed(network: ShallowCNN, pixels: torch.Tensor, device: Device) -> np.ndarray:
+    """Responses float32 (c, y, x) of standardised pixels (3, y, x)."""
+    with device.autocast():
+        return network(pixels[None].to(device.torch))[0].float().cpu().numpy()
+
+
+def _embed_tile(
+    network: ShallowCNN, pixels: torch.Tensor, y: int, x: int, device: Device
+) -> np.ndarray:
+    """Embed one tile with enough surroundings that its edges do not show."""
+    halo = sum(isinstance(m, torch.nn.Conv2d) for m in network.features)
+    top, left = max(0, y - halo), max(0, x - halo)
+    around = pixels[:, top : y + _TILE + halo, left : x + _TILE + halo]
+    embedding = _embed(network, around, device)
+    return embedding[:, y - top : y - top + _TILE, x - left : x - left + _TILE]

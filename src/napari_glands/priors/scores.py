@@ -1,0 +1,98 @@
+"""How good a closed ring is: four cues, each in [0, 1], and one score."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from skimage import morphology
+
+from napari_glands.priors.rings import Ring, enclosed_by
+
+__all__ = ["RingScorer", "RingScores", "fold"]
+
+_SAME_REGION = 0.5  # intersection over union above which two levels enclose the same region
+_FULL_CONTRAST = 0.3  # step of the exterior map at which contrast stops mattering
+
+
+@dataclass(frozen=True)
+class RingScores:
+    """The cues of one ring; see `Prior` for their meaning."""
+
+    solidity: float
+    contrast: float
+    ring: float
+    stability: float
+
+    @property
+    def score(self) -> float:
+        """The four cues folded into one number in [0, 1]."""
+        return fold(self.solidity, self.contrast, self.ring, self.stability)
+
+
+def fold(solidity: float, contrast: float, ring: float, stability: float) -> float:
+    """Fold the cues into one score: their geometric mean, so that each can veto."""
+    step = min(1.0, max(0.0, contrast) / _FULL_CONTRAST)
+    return float((solidity * step * ring * (0.5 + 0.5 * stability)) ** 0.25)
+
+
+class RingScorer:
+    """Scores rings against the exterior map that they were found in.
+
+    Parameters
+    ----------
+    exterior
+        float (y, x) smoothed exterior map.
+    walls
+        bool (y, x) exterior at every level of the sweep, strict to lenient.
+    ring_width
+        Width in pixels of the epithelium around an interior.
+    """
+
+    def __init__(
+        self, exterior: np.ndarray, walls: Sequence[np.ndarray], ring_width: float
+    ) -> None:
+        self._exterior = exterior
+        self._enclosed = [enclosed_by(wall) for wall in walls]
+        self._sizes = [np.bincount(labels.ravel()) for labels in self._enclosed]
+        self._clear = walls[len(walls) // 2]
+        self._width = max(1, round(ring_width))
+
+    def __call__(self, ring: Ring) -> RingScores:
+        """Score one ring."""
+        box, mask = self._around(ring)
+        band = morphology.dilation(mask, morphology.disk(self._width)) & ~mask
+        exterior = self._exterior[box]
+        contrast = float(exterior[band].mean() - exterior[mask].mean())
+        return RingScores(
+            ring.solidity, contrast, self._completeness(box, mask), self._stability(ring)
+        )
+
+    def _around(self, ring: Ring) -> tuple[tuple[slice, slice], np.ndarray]:
+        """Widen a ring's box by its ring width, within the image."""
+        margin = self._width + 1
+        box, pad = [], []
+        for part, n in zip(ring.box, self._exterior.shape, strict=True):
+            start, stop = max(0, part.start - margin), min(n, part.stop + margin)
+            box.append(slice(start, stop))
+            pad.append((part.start - start, stop - part.stop))
+        return (box[0], box[1]), np.pad(ring.mask, pad)
+
+    def _completeness(self, box: tuple[slice, slice], mask: np.ndarray) -> float:
+        """Share of the outline with clear exterior within half a ring width."""
+        outline = morphology.dilation(mask, morphology.disk(1)) & ~mask
+        reach = morphology.disk(max(1, self._width // 2))
+        backed = morphology.dilation(self._clear[box] & ~mask, reach)
+        return float(backed[outline].mean())
+
+    def _stability(self, ring: Ring) -> float:
+        """Share of the levels that enclose nearly the same region."""
+        same = 0
+        for labels, sizes in zip(self._enclosed, self._sizes, strict=True):
+            overlaps = np.bincount(labels[ring.box][ring.mask], minlength=1)
+            overlaps[0] = 0
+            best = int(overlaps.argmax())
+            union = ring.area + sizes[best] - overlaps[best]
+            same += bool(overlaps[best] >= _SAME_REGION * union)
+        return same / len(self._enclosed)

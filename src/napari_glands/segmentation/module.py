@@ -1,0 +1,81 @@
+"""One training step of stage 2, as Lightning runs it."""
+
+from __future__ import annotations
+
+import lightning as L
+import torch
+from torch.nn import functional as F
+
+from napari_glands.segmentation.losses import (
+    background_push,
+    cross_entropy_with_ignore,
+    exterior_embedding,
+    knowledge_diffusion,
+    relabel_omissions,
+)
+from napari_glands.segmentation.network import STRIDE, GlandPSPNet
+from napari_glands.segmentation.targets import GLAND
+from napari_glands.settings import TrainSettings
+
+__all__ = ["GlandModule"]
+
+Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+
+
+class GlandModule(L.LightningModule):
+    """Cross-entropy on the pseudo masks plus the knowledge diffusion terms.
+
+    Parameters
+    ----------
+    network
+        The PSPNet.
+    settings
+        Weights of the terms, learning rate and iterations.
+    omission_step
+        Step of this round from which omissions are relabelled; None for never.
+    """
+
+    def __init__(
+        self, network: GlandPSPNet, settings: TrainSettings, omission_step: int | None
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.settings = settings
+        self.omission_step = omission_step
+
+    def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
+        """Compute the loss of a batch and log its terms apart."""
+        pixels, target, proposal = batch
+        logits, embedding = self.network(pixels)
+        embedding = F.normalize(embedding.float(), dim=1)
+        proposal = proposal[:, STRIDE // 2 :: STRIDE, STRIDE // 2 :: STRIDE]
+        k = exterior_embedding(embedding, proposal)
+        terms = {}
+        if k is not None:
+            terms["diffusion"] = knowledge_diffusion(embedding, proposal, k)
+            terms["push"] = background_push(embedding, proposal, k, self.settings.push_margin)
+            if self.omission_step is not None and self.global_step >= self.omission_step:
+                target = _relabelled(target, relabel_omissions(embedding, proposal, k))
+        terms["cross_entropy"] = cross_entropy_with_ignore(logits.float(), target)
+        weights = {
+            "diffusion": self.settings.diffusion_weight,
+            "push": self.settings.push_weight,
+            "cross_entropy": 1.0,
+        }
+        loss = torch.stack([weights[name] * term for name, term in terms.items()]).sum()
+        self.log_dict({"loss": loss.detach(), **{n: t.detach() for n, t in terms.items()}})
+        return loss
+
+    def configure_optimizers(self):
+        """AdamW with a one-cycle learning rate over the round."""
+        optimiser = torch.optim.AdamW(self.parameters(), lr=self.settings.learning_rate)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimiser, self.settings.learning_rate, total_steps=self.settings.iterations + 1
+        )
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def _relabelled(target: torch.Tensor, omissions: torch.Tensor) -> torch.Tensor:
+    """Set the omissions, found at the embedding's resolution, to gland at full resolution."""
+    full = F.interpolate(omissions[:, None].float(), size=target.shape[-2:])[:, 0] > 0
+    return torch.where(full & (target == 0), GLAND, target)

@@ -1,0 +1,106 @@
+"""The network of stage 2: a PSPNet that also hands out its embedding."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import segmentation_models_pytorch as smp
+import torch
+from torch import nn
+
+from napari_glands.errors import GlandsError
+
+__all__ = ["STRIDE", "EncoderChoice", "GlandPSPNet", "build_network"]
+
+_log = logging.getLogger(__name__)
+
+STRIDE = 8  # pixels of the input per pixel of the embedding
+CLASSES = 2  # background, gland
+
+
+@dataclass(frozen=True)
+class EncoderChoice:
+    """Which encoder was built, with which weights, and why.
+
+    Attributes
+    ----------
+    name
+        Name of the segmentation-models-pytorch encoder.
+    weights
+        ``"imagenet"`` or ``"none"`` — what was really loaded.
+    reason
+        One sentence for the user.
+    """
+
+    name: str
+    weights: str
+    reason: str
+
+
+class GlandPSPNet(nn.Module):
+    """Pyramid scene parsing network with two classes.
+
+    Source: Zhao et al., "Pyramid scene parsing network", CVPR 2017; built on the encoder, decoder
+    and head of segmentation-models-pytorch.
+
+    Parameters
+    ----------
+    encoder
+        Name of the encoder.
+    weights
+        Name of its pretrained weights, or None for random ones.
+    """
+
+    def __init__(self, encoder: str, weights: str | None) -> None:
+        super().__init__()
+        self.psp = smp.PSPNet(
+            encoder, encoder_weights=weights, psp_out_channels=256, classes=CLASSES
+        )
+
+    def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Map pixels (n, 3, y, x), sides multiples of 8, to logits and embedding.
+
+        Returns
+        -------
+        logits : Tensor
+            (n, 2, y, x) for background and gland.
+        embedding : Tensor
+            (n, c, y / 8, x / 8): the features before the classifier.
+        """
+        embedding = self.psp.decoder(self.psp.encoder(pixels))
+        return self.psp.segmentation_head(embedding), embedding
+
+
+def build_network(encoder: str, weights: str) -> tuple[GlandPSPNet, EncoderChoice]:
+    """Build the network, falling back to random weights when pretrained ones cannot be had.
+
+    Parameters
+    ----------
+    encoder
+        Name of a segmentation-models-pytorch encoder.
+    weights
+        ``"imagenet"`` or ``"none"``.
+
+    Raises
+    ------
+    GlandsError
+        When there is no such encoder.
+    """
+    if encoder not in smp.encoders.get_encoder_names():
+        known = ", ".join(name for name in smp.encoders.get_encoder_names() if "resnet" in name)
+        raise GlandsError(f"There is no encoder {encoder!r}: choose for example one of {known}.")
+    if weights == "none":
+        choice = EncoderChoice(encoder, "none", "random weights were asked for")
+        return GlandPSPNet(encoder, None), choice
+    try:
+        return GlandPSPNet(encoder, weights), EncoderChoice(
+            encoder, weights, "pretrained weights were loaded"
+        )
+    except Exception as error:  # hub, network and cache each raise their own types
+        _log.warning("Pretrained weights of %s are not to be had: %s", encoder, error)
+        reason = (
+            f"{weights} weights of {encoder} could not be downloaded "
+            f"({type(error).__name__}); training starts from random weights"
+        )
+        return GlandPSPNet(encoder, None), EncoderChoice(encoder, "none", reason)
