@@ -14,6 +14,7 @@ from typing import Any
 __all__ = [
     "existing_folder",
     "plain",
+    "read_json",
     "recover_folders",
     "replace_folder",
     "staging_folder",
@@ -42,6 +43,13 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, data: Any) -> None:
     """Write JSON like `write_text`."""
     write_text(path, json.dumps(data, indent=2, ensure_ascii=False, default=plain) + "\n")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object; a file that is not there is an empty one."""
+    if not path.exists():
+        return {}
+    return dict(json.loads(path.read_text(encoding="utf-8")))
 
 
 def plain(value: Any) -> Any:

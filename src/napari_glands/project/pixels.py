@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from napari_glands.project.atomic import write_json
+from napari_glands.project.atomic import read_json, write_json
 from napari_glands.project.store import ATTRIBUTE, make_group
 
 if TYPE_CHECKING:
@@ -31,30 +29,13 @@ def make_slide_group(folder: Path, slide: Slide, *, copied: bool, source: str) -
     source
         Where the pixels come from, as in the project file.
     """
-    folder.mkdir(parents=True)
-    make_group(folder)
     if copied:
-        _write_image(folder, slide)
-    import zarr
+        from napari_glands.export import write_image
 
-    group = zarr.open_group(folder, mode="r+", zarr_format=2)
-    group.attrs[ATTRIBUTE] = {"slide_id": slide.id, "source": source}
+        write_image(folder, slide.read(), slide.grid(slide.mpp), name=slide.name, ngff="0.4")
+    make_group(folder)
+    attributes = read_json(folder / ".zattrs")
+    attributes[ATTRIBUTE] = {"slide_id": slide.id, "source": source}
+    write_json(folder / ".zattrs", attributes)
     make_group(folder / "labels")
     write_json(folder / "labels" / ".zattrs", {"labels": []})
-
-
-def _write_image(folder: Path, slide: Slide) -> None:
-    from ome_zarr.format import FormatV04
-    from ome_zarr.writer import write_image
-
-    factors = [f for f in (2, 4, 8) if min(slide.shape) // f >= 64]
-    write_image(
-        np.moveaxis(slide.read(), -1, 0),
-        str(folder),
-        scale_factors=factors,
-        name=slide.name,
-        fmt=FormatV04(),
-        axes="cyx",
-        scale={"c": 1.0, "y": slide.mpp, "x": slide.mpp},
-        axes_units={"y": "micrometer", "x": "micrometer"},
-    )

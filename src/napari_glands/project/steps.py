@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from napari_glands.errors import GlandsError
@@ -264,7 +264,9 @@ def run_train(
         except Cancelled:  # before there was a model
             return StepResult("train", (), (), time.perf_counter() - clock)
         stopped = cancel.cancelled or model.metrics.get("stopped") == "cancelled"
-        project.save_model(model, name, fingerprint=fingerprint, finished=not stopped)
+        project.save_model(
+            replace(model, name=name), name, fingerprint=fingerprint, finished=not stopped
+        )
     return StepResult("train", (name,), (), time.perf_counter() - clock)
 
 
@@ -435,8 +437,6 @@ def _choose_again(project: Project, slide_id: str, settings: Settings) -> None:
     wished = settings.exterior.exterior_cluster
     if facts["settings"]["exterior"]["exterior_cluster"] == wished:
         return
-    from dataclasses import replace
-
     saved = project.load_exterior(slide_id)
     chosen = wished or max(saved.evidence, key=lambda cue: cue.score).cluster
     project.save_exterior(replace(saved.with_cluster(chosen), settings=settings))

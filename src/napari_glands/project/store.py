@@ -7,7 +7,6 @@ image cannot hold lies in the same folder as further arrays and in the attribute
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -20,6 +19,7 @@ import numpy as np
 from napari_glands.errors import GlandsError
 from napari_glands.project.atomic import (
     existing_folder,
+    read_json,
     recover_folders,
     replace_folder,
     staging_folder,
@@ -65,8 +65,7 @@ class SlideStore:
         if folder is None:
             return None
         try:
-            attributes = json.loads((folder / ".zattrs").read_text(encoding="utf-8"))
-            return dict(attributes[ATTRIBUTE])
+            return dict(read_json(folder / ".zattrs")[ATTRIBUTE])
         except (OSError, ValueError, KeyError) as error:
             raise GlandsError(
                 f"The saved result {folder} is damaged ({error}): delete that folder and run its "
@@ -211,11 +210,11 @@ class SlideStore:
         facts: Mapping[str, Any],
     ) -> Path:
         """Write a label image with its facts into the staging folder and return its folder."""
-        from napari_glands.export.labels import write_labels
+        from napari_glands.export import write_labels
 
         write_labels(staging, name, labels, result.grid, properties=properties, ngff="0.4")
         folder = staging / "labels" / name
-        attributes = json.loads((folder / ".zattrs").read_text(encoding="utf-8"))
+        attributes = read_json(folder / ".zattrs")
         attributes[ATTRIBUTE] = {
             "slide_id": result.slide_id,
             "grid": asdict(result.grid),
@@ -232,10 +231,7 @@ class SlideStore:
         make_group(self.folder)
         make_group(labels)
         replace_folder(built, labels / built.name)
-        try:
-            listed = json.loads((labels / ".zattrs").read_text(encoding="utf-8"))["labels"]
-        except (OSError, ValueError, KeyError):
-            listed = []
+        listed = read_json(labels / ".zattrs").get("labels", [])
         if built.name not in listed:
             write_json(labels / ".zattrs", {"labels": [*listed, built.name]})
 

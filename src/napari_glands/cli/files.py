@@ -1,0 +1,194 @@
+"""The commands that write files for other programs and compare label images."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+import typer
+
+from napari_glands.cli.options import Changes, changed, with_settings
+from napari_glands.cli.terminal import note, print_json, print_table, work
+from napari_glands.errors import GlandsError
+from napari_glands.jobs import CancelToken, Event, Report
+from napari_glands.settings import Settings
+
+if TYPE_CHECKING:
+    from napari_glands.segmentation.result import Prediction
+    from napari_glands.slides import Slide
+
+__all__ = ["Format", "evaluate", "export", "export_all", "export_project", "write"]
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+class Format(StrEnum):
+    """A format of exported glands."""
+
+    OME_ZARR = "ome-zarr"
+    GEOJSON = "geojson"
+    CSV = "csv"
+    PNG = "png"
+
+
+@with_settings(export=None)
+def export(
+    *,
+    project: Annotated[
+        Path, typer.Option("--project", "-p", help="Project folder.", show_default=False)
+    ],
+    format_: Annotated[
+        list[Format], typer.Option("--format", "-f", help="Format; may be given several times.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write to.")],
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace files of an earlier export.")
+    ] = False,
+    as_json: JsonOption = False,
+    changes: Changes,
+) -> None:
+    """Write the predicted glands for QuPath, napari, Fiji and pandas."""
+
+    def job(report: Report, cancel: CancelToken) -> list[str]:
+        from napari_glands.project import Project
+
+        with Project.open(project, read_only=True) as opened:
+            settings = changed(opened.settings, changes)
+            return export_project(
+                opened, out, settings, format_, overwrite=overwrite, report=report, cancel=cancel
+            )
+
+    written = work(job)
+    if as_json:
+        print_json({"files": written})
+    else:
+        typer.echo("\n".join(written))
+
+
+def evaluate(
+    *,
+    pred: Annotated[Path, typer.Option("--pred", help="Folder of predicted label images.")],
+    truth: Annotated[Path, typer.Option("--truth", help="Folder of true label images.")],
+    mpp: Annotated[
+        float | None, typer.Option("--mpp", help="µm per pixel, for distances in µm.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare label images: pooled mIOU and Dice, GlaS object F1, Dice and Hausdorff."""
+
+    def job(report: Report, cancel: CancelToken) -> Any:
+        from napari_glands.evaluation import evaluate_folders
+
+        return evaluate_folders(pred, truth, mpp=mpp, report=report, cancel=cancel)
+
+    result = work(job)
+    for warning in result.warnings:
+        note(f"Warning: {warning}")
+    if as_json:
+        print_json(result.to_dict())
+        return
+    shown = ("image", "miou", "dice", "object_f1", "object_dice", "object_hausdorff_px")
+    rows = [{k: v for k, v in row.items() if k in shown} for row in result.table()]
+    print_table(f"{pred} against {truth}", rows)
+
+
+def export_project(
+    project: Any,
+    out: Path,
+    settings: Settings,
+    formats: list[Format],
+    *,
+    overwrite: bool,
+    report: Report,
+    cancel: CancelToken,
+) -> list[str]:
+    """Write the predictions of a project in some formats; return the files."""
+    entries = [e for e in project.slides if project.facts(e.id, "prediction") is not None]
+    if not entries:
+        raise GlandsError("No slide has a prediction yet: run the step `predict` first.")
+    missing = [e.name for e in project.slides if e not in entries]
+    if missing:
+        note(f"Warning: left out, because they have no prediction: {', '.join(missing)}")
+    names = Counter(entry.name.casefold() for entry in entries)
+    written: list[str] = []
+    for n, entry in enumerate(entries):
+        cancel.check()
+        prediction, slide = project.load_prediction(entry.id), project.slide(entry.id)
+        # Two images of one name must not share a file, and a layer's name may not be a file's.
+        plain = names[entry.name.casefold()] == 1 and re.fullmatch(r"[\w() .,+-]+", entry.name)
+        named = _Named(slide, entry.name if plain else entry.id)
+        for format_ in formats:
+            files = write(prediction, named, out, format_, settings, overwrite=overwrite)
+            written += [str(file) for file in files]
+        report(Event("export", (n + 1) / len(entries), f"Exported {entry.name}"))
+    return written
+
+
+def export_all(prediction: Prediction, slide: Slide, out: Path, settings: Settings) -> list[Path]:
+    """Write a prediction in all formats, in place of earlier files; return the files."""
+    written = []
+    for format_ in Format:
+        written += write(prediction, slide, out, format_, settings, overwrite=True)
+    return written
+
+
+def write(
+    prediction: Prediction,
+    slide: Slide | _Named,
+    out: Path,
+    format_: Format,
+    settings: Settings,
+    *,
+    overwrite: bool,
+) -> list[Path]:
+    """Write a prediction in one format, in files named after the slide; return them."""
+    from napari_glands.export import export_csv, export_geojson, export_ome_zarr, export_png
+
+    name = slide.name
+    writers: dict[Format, Callable[[], list[Path]]] = {
+        Format.OME_ZARR: lambda: [
+            export_ome_zarr(
+                prediction,
+                out / f"{name}.zarr",
+                ngff=settings.export.ngff,
+                slide=slide,
+                overwrite=overwrite,
+            )
+        ],
+        Format.GEOJSON: lambda: [
+            export_geojson(
+                prediction,
+                out / f"{name}.geojson",
+                classification=settings.export.classification,
+                overwrite=overwrite,
+            )
+        ],
+        Format.CSV: lambda: [export_csv(prediction, out / f"{name}.csv", overwrite=overwrite)],
+        Format.PNG: lambda: list(export_png(prediction, out, slide, overwrite=overwrite)),
+    }
+    return writers[format_]()
+
+
+@dataclass(frozen=True)
+class _Named:
+    """A slide under the name that its files get."""
+
+    slide: Slide
+    name: str
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.slide.shape
+
+    @property
+    def mpp(self) -> float:
+        return self.slide.mpp
+
+    def read(self, mpp: float | None = None) -> np.ndarray:
+        return self.slide.read(mpp)

@@ -1,0 +1,305 @@
+"""The commands that run steps of the method."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from napari_glands.cli.files import export_all
+from napari_glands.cli.options import Changes, changed, with_settings
+from napari_glands.cli.terminal import note, print_json, print_table, work
+from napari_glands.jobs import CancelToken, Report
+from napari_glands.settings import Settings, load_settings
+
+__all__ = ["exterior", "measure", "new", "predict", "priors", "run", "train"]
+
+Images = Annotated[
+    list[str], typer.Argument(help="Images: files, folders or patterns.", show_default=False)
+]
+ProjectOption = Annotated[
+    Path, typer.Option("--project", "-p", help="Project folder.", show_default=False)
+]
+SettingsOption = Annotated[
+    Path | None,
+    typer.Option("--settings", help="JSON file with settings; missing ones keep their defaults."),
+]
+MppOption = Annotated[
+    float | None,
+    typer.Option("--mpp", help="µm per pixel of the images, where they do not state it rightly."),
+]
+NameOption = Annotated[str, typer.Option("--name", help="Name of the model in the project.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+@with_settings(general=None)
+def new(
+    *,
+    images: Images,
+    project: ProjectOption,
+    settings: SettingsOption = None,
+    mpp: MppOption = None,
+    as_json: JsonOption = False,
+    changes: Changes,
+) -> None:
+    """Make a project of images, or add images to one."""
+
+    def job(report: Report, cancel: CancelToken) -> dict[str, Any]:
+        with _filled_project(images, project, settings, mpp, changes) as opened:
+            return {
+                "project": str(opened.path),
+                "slides": [entry.model_dump(mode="json") for entry in opened.slides],
+            }
+
+    result = work(job)
+    if as_json:
+        print_json(result)
+        return
+    rows = [
+        {"slide": s["name"], "size": f"{s['shape'][1]} × {s['shape'][0]}", "µm/px": s["mpp"]}
+        for s in result["slides"]
+    ]
+    print_table(f"Slides of {result['project']}", rows)
+
+
+@with_settings(general=("working_mpp", "device", "seed"))
+def run(
+    *,
+    images: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Images: files, folders or patterns; none to go on with a project's.",
+            show_default=False,
+        ),
+    ] = None,
+    project: ProjectOption,
+    settings: SettingsOption = None,
+    mpp: MppOption = None,
+    as_json: JsonOption = False,
+    changes: Changes,
+) -> None:
+    """Run all steps on images. Run again, it goes on where it was stopped."""
+
+    def job(report: Report, cancel: CancelToken) -> dict[str, Any]:
+        from napari_glands.project.steps import run_all
+
+        with _filled_project(images or [], project, settings, mpp, changes) as opened:
+            return run_all(opened, report=report, cancel=cancel).to_dict()
+
+    summary = work(job)
+    if as_json:
+        print_json(summary)
+        return
+    print_table(f"Project {summary['project']}", summary_rows(summary))
+    total = ", ".join(f"{step} {seconds:.0f} s" for step, seconds in summary["seconds"].items())
+    typer.echo(f"Steps: {total}. Device: {summary['device']}")
+    typer.echo(f"Next: napari-glands export --project {project} --format png --out FOLDER")
+
+
+@with_settings(exterior=None, general=("device", "seed"))
+def exterior(*, project: ProjectOption, as_json: JsonOption = False, changes: Changes) -> None:
+    """Stage 1: find the gland exterior in all slides, without labels."""
+    from napari_glands.project.steps import run_exterior
+
+    _run_step(run_exterior, project, changes, as_json)
+
+
+@with_settings(priors=None)
+def priors(
+    *,
+    project: ProjectOption,
+    replace_curated: Annotated[
+        bool,
+        typer.Option(
+            "--replace-curated", help="Replace priors that you edited, too (after a backup)."
+        ),
+    ] = False,
+    as_json: JsonOption = False,
+    changes: Changes,
+) -> None:
+    """Fill well-closed exteriors: the priors that training starts from."""
+    from napari_glands.project.steps import run_priors
+
+    _run_step(run_priors, project, changes, as_json, replace_curated=replace_curated)
+
+
+@with_settings(train=None, general=("device", "seed"))
+def train(
+    *,
+    project: ProjectOption,
+    name: NameOption = "glands",
+    as_json: JsonOption = False,
+    changes: Changes,
+) -> None:
+    """Stage 2: train the segmentation network on the priors."""
+    from napari_glands.project.steps import run_train
+
+    _run_step(run_train, project, changes, as_json, name=name)
+
+
+@with_settings(predict=None, general=("device",))
+def predict(
+    *,
+    images: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="New images: files, folders or patterns; without them, a project's slides.",
+            show_default=False,
+        ),
+    ] = None,
+    project: Annotated[
+        Path | None, typer.Option("--project", "-p", help="Project whose slides to predict.")
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option("--model", help="Folder of the model for new images.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for the results of new images.")
+    ] = None,
+    name: NameOption = "glands",
+    mpp: MppOption = None,
+    as_json: JsonOption = False,
+    changes: Changes,
+) -> None:
+    """Predict the glands of a project's slides, or of new images with a trained model."""
+    if project is not None and not (images or model or out):
+        from napari_glands.project.steps import run_predict
+
+        _run_step(run_predict, project, changes, as_json, name=name)
+        return
+    if not images or model is None or out is None or project is not None:
+        raise typer.BadParameter(
+            "give either --project DIR, or IMAGES... with --model DIR and --out DIR."
+        )
+    _predict_new(images, model, out, mpp, changes, as_json)
+
+
+@with_settings()
+def measure(*, project: ProjectOption, as_json: JsonOption = False, changes: Changes) -> None:
+    """Measure the predicted glands of a project's slides."""
+    from napari_glands.project.steps import run_measure
+
+    _run_step(run_measure, project, changes, as_json)
+
+
+def summary_rows(summary: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the table that `run` and `demo` print."""
+    return [
+        {
+            "image": row["name"],
+            "priors": row["priors"],
+            "glands": row["glands"],
+            **{f"{step} s": row["seconds"].get(step) for step in ("exterior", "priors", "predict")},
+        }
+        for row in summary["rows"]
+    ]
+
+
+def _predict_new(
+    images: Sequence[str],
+    model: Path,
+    out: Path,
+    mpp: float | None,
+    changes: Changes,
+    as_json: bool,
+) -> None:
+    def job(report: Report, cancel: CancelToken) -> list[dict[str, Any]]:
+        from napari_glands.segmentation import load_model
+        from napari_glands.segmentation import predict as predict_slide
+        from napari_glands.slides import find_images, open_slide
+
+        paths = find_images(images)
+        trained = load_model(model)
+        settings = changed(trained.settings, changes)
+        default_mpp = settings.general.default_mpp
+        rows = []
+        for path in paths:
+            if cancel.cancelled:
+                break
+            slide = open_slide(path, mpp=mpp, default_mpp=default_mpp)
+            prediction = predict_slide(trained, slide, settings, report=report, cancel=cancel)
+            written = export_all(prediction, slide, out, settings)
+            rows.append(
+                {
+                    "image": slide.name,
+                    "glands": int(prediction.glands.max()),
+                    "files": [str(file) for file in written],
+                }
+            )
+        return rows
+
+    rows = work(job)
+    if as_json:
+        print_json(rows)
+    else:
+        shown = [{**row, "files": len(row["files"])} for row in rows]
+        print_table(f"Predictions in {out}", shown)
+
+
+def _run_step(
+    step: Callable[..., Any], project: Path, changes: Changes, as_json: bool, **more: Any
+) -> None:
+    """Run one step on a project and print what it did."""
+
+    def job(report: Report, cancel: CancelToken) -> Any:
+        from napari_glands.project import Project
+
+        with Project.open(project, read_only=False) as opened:
+            settings = changed(opened.settings, changes)
+            return step(opened, settings, report=report, cancel=cancel, **more)
+
+    result = work(job)
+    if as_json:
+        print_json(
+            {
+                "project": str(project),
+                "step": result.step,
+                "made": list(result.made),
+                "kept": list(result.kept),
+                "seconds": round(result.seconds, 2),
+            }
+        )
+    else:
+        typer.echo(
+            f"{result.step}: {len(result.made)} finished now, {len(result.kept)} were before "
+            f"({result.seconds:.1f} s)"
+        )
+
+
+def _filled_project(
+    images: Sequence[str],
+    folder: Path,
+    settings_file: Path | None,
+    mpp: float | None,
+    changes: Changes,
+) -> Any:
+    """Open or make a project and add images to it."""
+    from napari_glands.project import Project
+    from napari_glands.slides import find_images
+
+    base = None if settings_file is None else load_settings(settings_file)
+    paths = find_images(images) if images else []
+    exists = (folder.expanduser() / "project.json").exists()
+    if not exists:
+        if not paths:
+            raise typer.BadParameter(f"{folder} is no project yet: name images to make one.")
+        changed(base or Settings(), changes)  # refused before a folder is made
+    project = Project.create_or_open(folder, base)
+    try:
+        project.set_settings(changed(project.settings, changes))
+        with warnings.catch_warnings():  # one line for all images instead of one for each
+            warnings.simplefilter("ignore", UserWarning)
+            entries = project.add_slides(paths, mpp=mpp)
+    except BaseException:
+        project.close()
+        raise
+    assumed = [entry for entry in entries if entry.mpp_source == "default"]
+    if assumed:
+        note(
+            f"Warning: {len(assumed)} of {len(entries)} images do not state their pixel size: "
+            f"{assumed[0].mpp:g} µm/px is assumed. State the right one with --mpp."
+        )
+    return project
