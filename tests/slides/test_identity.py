@@ -57,6 +57,18 @@ def test_the_name_is_the_stem(tmp_path: Path, rgb: np.ndarray, file: str, name: 
     assert open_slide(tmp_path / file, mpp=0.5, name="other").name == "other"
 
 
+def test_the_path_is_absolute(
+    tmp_path: Path, rgb: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Image.fromarray(rgb).save(tmp_path / "a.png")
+    monkeypatch.chdir(tmp_path)
+    slide = open_slide("a.png", mpp=0.5)
+    monkeypatch.chdir("/")
+    slide.close()
+    assert slide.path == tmp_path / "a.png"
+    np.testing.assert_array_equal(slide.read(), rgb)
+
+
 def test_arrays_are_told_apart_by_shape_type_and_values(rgb: np.ndarray) -> None:
     arrays = [rgb, rgb[:, :50], rgb.reshape(90, 60, 3), rgb.astype(np.uint16), rgb + 1]
     assert len({open_slide(a, mpp=0.5).checksum for a in arrays}) == len(arrays)

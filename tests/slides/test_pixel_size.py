@@ -108,6 +108,25 @@ def test_ome_xml_in_pixels_says_nothing(tmp_path: Path, rgb: np.ndarray) -> None
         open_slide(path)
 
 
+def test_nonsense_in_metadata_does_not_keep_an_image_shut(tmp_path: Path, rgb: np.ndarray) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, rgb, photometric="rgb", resolution=(1, 1), resolutionunit=3)
+    with tifffile.TiffFile(path, mode="r+") as file:
+        file.pages[0].tags["XResolution"].overwrite((1, 0))
+        file.pages[0].tags["YResolution"].overwrite((0, 0))
+    with pytest.warns(UserWarning, match="assumed"):
+        open_slide(path)
+    xml = (
+        '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"><Image ID="Image:0">'
+        '<Pixels ID="P:0" DimensionOrder="XYCZT" Type="uint8" SizeX="90" SizeY="60" SizeC="3" '
+        'SizeZ="1" SizeT="1" PhysicalSizeX="wide" PhysicalSizeY="0">'
+        '<Channel ID="C:0" SamplesPerPixel="3"/><TiffData/></Pixels></Image></OME>'
+    )
+    tifffile.imwrite(path, rgb, photometric="rgb", description=xml, metadata=None)
+    with pytest.warns(UserWarning, match="assumed"):
+        np.testing.assert_array_equal(open_slide(path).read(), rgb)
+
+
 def test_pixels_that_are_not_square(tmp_path: Path, rgb: np.ndarray) -> None:
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, rgb, photometric="rgb", resolution=(20000, 19800), resolutionunit=3)

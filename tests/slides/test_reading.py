@@ -160,6 +160,17 @@ def test_the_pyramid_is_what_is_stored(slide: Slide, large_rgb: np.ndarray) -> N
     np.testing.assert_array_equal(level[10:20, 30:40, 1].compute(), large_rgb[10:20, 30:40, 1])
 
 
+@pytest.mark.parametrize(
+    "index",
+    [np.s_[::4, ::3], np.s_[5], np.s_[:, 7], np.s_[3:3], np.s_[::-2, 10:0:-3, 0], np.s_[[5, 1, 9]]],
+)
+def test_the_pyramid_can_be_sliced_in_every_way(
+    slide: Slide, large_rgb: np.ndarray, index: object
+) -> None:
+    (level,) = slide.pyramid()
+    np.testing.assert_array_equal(level[index].compute(), large_rgb[index])
+
+
 def test_a_large_single_level_gets_coarser_ones_for_viewing() -> None:
     pixels = np.full((5000, 9000, 3), 7, np.uint8)
     pixels[:2500] = 100

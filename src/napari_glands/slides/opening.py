@@ -62,8 +62,13 @@ def open_slide(
         return source if mpp is None else source.with_mpp(mpp)
     path: Path | None = None
     if isinstance(source, str | Path):
-        path = Path(source).expanduser()
-        opened = _open_path(path)
+        path = Path(source).expanduser().absolute()
+        try:
+            opened = _open_path(path)
+        except OSError as error:
+            raise GlandsError(
+                f"{path} cannot be read ({error.strerror or error}): check its permissions."
+            ) from error
         name = name or default_name(path)
     else:
         opened, name = _open_object(source, name)
@@ -74,7 +79,6 @@ def open_slide(
 
 def default_name(path: Path) -> str:
     """Return a file's name without its ending (also ``.ome.tif``), a plain folder's whole name."""
-    path = path if path.name else path.resolve()
     if path.is_dir() and path.suffix.lower() != ".zarr":
         return path.name
     stem = path.stem
@@ -107,7 +111,12 @@ def _open_path(path: Path) -> Source:
     kind = sniff(path)
     if kind in ("png", "bmp") or (kind == "jpeg" and path.suffix.lower() != ".mrxs"):
         return RasterSource(path)
-    slide = _try_openslide(path)
+    try:
+        slide = _try_openslide(path)
+    except GlandsError:
+        if kind != "tiff":
+            raise
+        slide = None  # the TIFF reader knows more compressions
     if slide is not None:
         return slide
     if kind == "tiff":

@@ -312,15 +312,24 @@ class _LevelArray:
         self._slide = slide
         self.shape = (*shape, 3)
 
-    def __getitem__(self, index: tuple[slice, ...]) -> np.ndarray:
-        rows, columns, *channels = index if isinstance(index, tuple) else (index, slice(None))
-        y0, y1, _ = rows.indices(self.shape[0])
-        x0, x1, _ = columns.indices(self.shape[1])
+    def __getitem__(self, index: Any) -> np.ndarray:
+        index = index if isinstance(index, tuple) else (index,)
+        rows, columns, channels = (*index, slice(None), slice(None))[:3]
+        # dask hands on whatever the caller wrote: steps and single rows too.
+        y, x = np.arange(self.shape[0])[rows], np.arange(self.shape[1])[columns]
+        if 0 in (y.size, x.size):
+            return np.empty((*y.shape, *x.shape, 3), np.uint8)[..., channels]
+        y0, x0 = int(y.min()), int(x.min())
+        pixels = self._window(y0, x0, int(y.max()) + 1, int(x.max()) + 1)
+        picked = np.take(pixels, y - y0, axis=0)
+        return np.take(picked, x - x0, axis=y.ndim)[..., channels]
+
+    def _window(self, y0: int, x0: int, y1: int, x1: int) -> np.ndarray:
+        """Read the rectangle between two corners."""
         height, width = self._slide.shape
         dy, dx = height / self.shape[0], width / self.shape[1]
         box = (y0 * dy, x0 * dx, y1 * dy, x1 * dx)
-        pixels = self._slide._resample(box, (y1 - y0, x1 - x0))
-        return pixels[(slice(None), slice(None), *channels)]
+        return self._slide._resample(box, (y1 - y0, x1 - x0))
 
 
 def _slug(name: str) -> str:

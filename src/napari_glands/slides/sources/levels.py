@@ -154,7 +154,11 @@ class ArrayLevels:
         )
 
     def _extremes(self, channels: slice) -> Iterator[tuple[float, float]]:
-        """Yield smallest and largest value of the coarsest level, block by block."""
+        """Yield smallest and largest value of the coarsest level, block by block.
+
+        That is the whole image where there is one level, and quick where there are more; the
+        bright background of a slide survives averaging.
+        """
         level = len(self.arrays) - 1
         height, width = self.shapes[level]
         for y in range(0, height, _SCAN):

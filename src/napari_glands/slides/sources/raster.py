@@ -89,7 +89,10 @@ class RasterSource:
             sideways = image.getexif().get(0x0112, 1) >= 5
         if dpi is None:
             return None
-        mpp_x, mpp_y = (from_resolution(float(d), "inch") for d in dpi)
+        try:
+            mpp_x, mpp_y = (from_resolution(float(d), "inch") for d in dpi)
+        except (TypeError, ValueError, ZeroDivisionError):
+            return None
         if mpp_x is None or mpp_y is None:
             return None
         return (mpp_x, mpp_y) if sideways else (mpp_y, mpp_x)
@@ -111,7 +114,9 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         raise GlandsError(
             f"{path} is not an image in a format that can be read, whatever its name says."
         ) from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+    except (GlandsError, MemoryError):
+        raise
+    except Exception as error:  # decoders raise OSError, SyntaxError, ValueError, struct.error, …
         raise GlandsError(
             f"{path} is damaged or incomplete ({error}): copy or export it again."
         ) from error

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 import numpy as np
 import tifffile
 import zarr
+from tifffile.tifffile import svs_description_metadata
 
 from napari_glands.errors import GlandsError
 from napari_glands.slides.checksums import file_checksum
@@ -85,11 +86,13 @@ class TiffSource:
             self.mpp = _stated_mpp(self._file, series)
             _check_complete(series)
             return self._make_levels(series)
-        except GlandsError as error:
-            raise GlandsError(f"{self.path}: {error}.") from error
-        except MemoryError:
-            raise
         except Exception as error:
+            if self._file is not None:
+                self._file.close()
+            if isinstance(error, MemoryError):
+                raise
+            if isinstance(error, GlandsError):
+                raise GlandsError(f"{self.path}: {error}.") from error
             raise GlandsError(
                 f"{self.path} is damaged or incomplete ({error}): copy or export it again."
             ) from error
@@ -177,10 +180,20 @@ def _check_complete(series: Any) -> None:
 
 
 def _stated_mpp(file: tifffile.TiffFile, series: Any) -> tuple[float, float] | None:
-    """Return µm per pixel (y, x) from OME-XML, ImageJ's description or the resolution tags."""
-    if file.is_ome and file.ome_metadata:
-        return _ome_mpp(file.ome_metadata)
-    page = series.keyframe
+    """Return µm per pixel (y, x), None where the file says nothing or nothing sensible."""
+    try:
+        if file.is_ome and file.ome_metadata:
+            return _ome_mpp(file.ome_metadata)
+        if file.is_svs:
+            mpp = float(svs_description_metadata(series.keyframe.description)["MPP"])
+            return mpp, mpp
+        return _tag_mpp(file, series.keyframe)
+    except (ElementTree.ParseError, KeyError, TypeError, ValueError, ZeroDivisionError):
+        return None
+
+
+def _tag_mpp(file: tifffile.TiffFile, page: Any) -> tuple[float, float] | None:
+    """Return µm per pixel (y, x) from the resolution tags, in ImageJ's unit where it wrote one."""
     unit = _RESOLUTION_UNITS.get(int(page.resolutionunit or 0))
     if file.is_imagej and file.imagej_metadata:
         unit = str(file.imagej_metadata.get("unit", "")) or unit
