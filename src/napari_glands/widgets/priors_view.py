@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFrame, QGridLayout, QPushButton
+from qtpy.QtWidgets import QCheckBox, QFrame, QGridLayout, QPushButton
 
 from napari_glands.settings import PriorSettings
 from napari_glands.widgets.step_view import StepView
@@ -57,7 +57,12 @@ class PriorsView(StepView):
         grid.addWidget(self.accept_all_button, 2, 0)
         grid.addWidget(self.saved, 2, 1)
         grid.addWidget(hint, 3, 0, 1, 2)
-        self.build(after=(self.verbs,))
+        self.replace_curated = QCheckBox("Also replace priors that I have changed")
+        self.replace_curated.setToolTip(
+            "Slides whose priors you accepted, edited or rejected are left alone otherwise. What "
+            "is replaced is backed up in the project."
+        )
+        self.build(self.replace_curated, after=(self.verbs,))
         self.show_counts(None)
 
     def show_counts(self, counts: Mapping[str, int] | None, coverage: float = 0.0) -> None:

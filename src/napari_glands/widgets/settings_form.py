@@ -102,6 +102,13 @@ class SettingsForm(QWidget):
         except ValidationError as error:
             raise GlandsError(_plain(error, model.model_fields)) from error
 
+    def shows(self, settings: StepSettings) -> bool:
+        """Tell whether the form shows these settings; one with a wrong value shows none."""
+        try:
+            return self.settings() == settings
+        except GlandsError:
+            return False
+
     def set_settings(self, settings: StepSettings) -> None:
         """Show other settings of the same type without announcing a change."""
         self._settings = settings

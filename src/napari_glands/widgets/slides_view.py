@@ -70,19 +70,16 @@ class SlidesView(StepView):
     sample_requested
         Name of the sample to add.
     mpp_given
-        ``(ids, µm per pixel)`` for slides whose pixel size was assumed.
+        µm per pixel of the images that do not state it.
     slide_chosen
         Id of the slide to show.
-    remove_requested
-        Id of the slide to take out of the project.
     """
 
     files_chosen = Signal(list)
     open_layers_requested = Signal()
     sample_requested = Signal(str)
-    mpp_given = Signal(list, float)
+    mpp_given = Signal(float)
     slide_chosen = Signal(str)
-    remove_requested = Signal(str)
 
     def __init__(self, settings: GeneralSettings, samples: Sequence[tuple[str, str]]) -> None:
         super().__init__(
@@ -90,7 +87,6 @@ class SlidesView(StepView):
         )
         self.list = self._make_list()
         self.mpp_frame = self._make_mpp_frame(settings.default_mpp)
-        self._assumed: list[str] = []
         self.build(self._make_buttons(samples), self.list, self.mpp_frame)
         self.show_slides([], "")
 
@@ -105,20 +101,16 @@ class SlidesView(StepView):
             action: Any = self.samples_menu.addAction(title)
             action.triggered.connect(lambda _=False, key=key: self.sample_requested.emit(key))
         self.samples_button.setMenu(self.samples_menu)
-        self.remove_button = QPushButton("Remove")
-        self.remove_button.setToolTip("Take the selected slide out of the project.")
         self.add_files_button.clicked.connect(self._choose_files)
         self.add_folder_button.clicked.connect(self._choose_folder)
         self.add_layers_button.clicked.connect(self.open_layers_requested)
-        self.remove_button.clicked.connect(self._on_remove)
         frame = QFrame()
         grid = QGridLayout(frame)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.addWidget(self.add_files_button, 0, 0)
         grid.addWidget(self.add_folder_button, 0, 1)
         grid.addWidget(self.samples_button, 0, 2)
-        grid.addWidget(self.add_layers_button, 1, 0, 1, 2)
-        grid.addWidget(self.remove_button, 1, 2)
+        grid.addWidget(self.add_layers_button, 1, 0, 1, 3)
         return frame
 
     def _make_list(self) -> QTreeWidget:
@@ -170,8 +162,6 @@ class SlidesView(StepView):
             if row.id == current:
                 self.list.setCurrentItem(item)
         self.list.blockSignals(False)
-        self.remove_button.setEnabled(bool(rows))
-        self._assumed = [row.id for row in rows if row.assumed]
         names = [row.name for row in rows if row.assumed]
         self.mpp_frame.setVisible(bool(names))
         if names:
@@ -183,13 +173,8 @@ class SlidesView(StepView):
         if item is not None:
             self.slide_chosen.emit(item.data(0, Qt.ItemDataRole.UserRole))
 
-    def _on_remove(self) -> None:
-        item = self.list.currentItem()
-        if item is not None:
-            self.remove_requested.emit(item.data(0, Qt.ItemDataRole.UserRole))
-
     def _on_mpp(self) -> None:
-        self.mpp_given.emit(list(self._assumed), self.mpp_box.value())
+        self.mpp_given.emit(self.mpp_box.value())
 
     def _choose_files(self) -> None:
         names, _ = QFileDialog.getOpenFileNames(self, "Add images", "", _IMAGES)

@@ -1,0 +1,28 @@
+"""The workbench: the only place that wires views, jobs, project and viewer together."""
+
+from __future__ import annotations
+
+from napari_glands.workbench.docks import (
+    ExportStep,
+    ExteriorStep,
+    PredictStep,
+    PriorsStep,
+    SlidesStep,
+    TrainStep,
+    Workbench,
+)
+from napari_glands.workbench.opening import open_workbench
+from napari_glands.workbench.session import Session, session_of
+
+__all__ = [
+    "ExportStep",
+    "ExteriorStep",
+    "PredictStep",
+    "PriorsStep",
+    "Session",
+    "SlidesStep",
+    "TrainStep",
+    "Workbench",
+    "open_workbench",
+    "session_of",
+]

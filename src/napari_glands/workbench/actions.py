@@ -1,0 +1,231 @@
+"""What happens when a step is run: the same functions as the command line's, as a job."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_glands.errors import GlandsError
+from napari_glands.jobs import Outcome
+from napari_glands.progress import Event
+from napari_glands.project import Project, steps
+from napari_glands.settings import Settings
+
+if TYPE_CHECKING:
+    from napari_glands.workbench.session import Session
+
+__all__ = [
+    "choose_cluster",
+    "export",
+    "find_device",
+    "import_model",
+    "preview",
+    "run_exterior",
+    "run_predict",
+    "run_priors",
+    "run_train",
+]
+
+
+def run_exterior(session: Session) -> None:
+    """Cluster the pixels of all slides and show the result of the one on show."""
+
+    def job(project: Project, settings: Settings, report: Any, cancel: Any) -> Any:
+        return steps.run_exterior(project, settings, report=report, cancel=cancel)
+
+    session.start("exterior", job, _finish(session, "exterior", "Exteriors mapped in"))
+
+
+def run_priors(session: Session, replace_curated: bool) -> None:
+    """Find priors in all slides; decisions of the user stay unless they are to be replaced."""
+
+    def job(project: Project, settings: Settings, report: Any, cancel: Any) -> Any:
+        return steps.run_priors(
+            project, settings, replace_curated=replace_curated, report=report, cancel=cancel
+        )
+
+    session.start("priors", job, _finish(session, "priors", "Priors searched in"))
+
+
+def run_train(session: Session) -> None:
+    """Train the network on the priors."""
+
+    def job(project: Project, settings: Settings, report: Any, cancel: Any) -> Any:
+        return steps.run_train(project, settings, report=report, cancel=cancel)
+
+    def finished(outcome: Outcome[Any]) -> None:
+        result = outcome.result
+        if result is None or not (result.made or result.kept):
+            session.say("train", "Cancelled before there was a model.")
+        elif outcome.status == "cancelled":
+            session.say("train", "Stopped; the best network so far is kept and can be used.")
+        elif result.made:
+            session.say("train", f"Trained in {_duration(result.seconds)}.")
+        else:
+            session.say("train", "The model is up to date with the priors and settings.")
+        session.refresh()
+
+    session.start("train", job, finished)
+
+
+def run_predict(session: Session) -> None:
+    """Predict and measure the glands of all slides."""
+
+    def job(project: Project, settings: Settings, report: Any, cancel: Any) -> Any:
+        result = steps.run_predict(project, settings, report=report, cancel=cancel)
+        if not cancel.cancelled:
+            steps.run_measure(project, settings, cancel=cancel)
+        return result
+
+    session.start(
+        "predict",
+        job,
+        _finish(session, "predict", "Glands predicted in"),
+    )
+
+
+def _finish(session: Session, step: str, what: str) -> Callable[[Outcome[Any]], None]:
+    """Return what tells the end of a step that works slide by slide."""
+
+    def finished(outcome: Outcome[Any]) -> None:
+        result = outcome.result
+        made, kept, seconds = (
+            (0, 0, 0.0) if result is None else (len(result.made), len(result.kept), result.seconds)
+        )
+        slides = "1 slide" if made == 1 else f"{made} slides"
+        if outcome.status == "cancelled":
+            text = f"Stopped; {slides} finished, and kept."
+        elif made:
+            text = f"{what} {slides} ({_duration(seconds)})."
+            text += f" {kept} others were up to date." if kept else ""
+        else:
+            text = "All slides are up to date with these settings."
+        session.say(step, text)
+        session.after_step(step)
+
+    return finished
+
+
+def preview(session: Session) -> None:
+    """Show the classical haematoxylin map of the slide on show."""
+    shown, mpp = session.shown, session.settings.general.working_mpp
+    if shown is None:
+        session.say("exterior", "There are no slides yet: add images first.", problem=True)
+        return
+
+    def work() -> Any:
+        from napari_glands.exterior import haematoxylin_preview
+
+        return shown.slide.grid(mpp), haematoxylin_preview(shown.slide.read(mpp))
+
+    def show(result: Any) -> None:
+        if session.current == shown.slide.id:
+            session.layers.show_preview(shown.slide.id, *result)
+            session.say("exterior", "Haematoxylin by colour deconvolution, for comparison.")
+
+    session.tasks.later(work, show, session.failing("exterior"), key="preview")
+
+
+def choose_cluster(session: Session, cluster: int) -> None:
+    """Take another cluster for the exterior; with a shared network in all slides."""
+    shown = session.shown
+    if shown is None or shown.exterior is None or shown.exterior.cluster == cluster:
+        return
+    shared = shown.exterior.settings.exterior.network == "shared"
+    first = shown.slide.id
+
+    def job(project: Project, settings: Settings, report: Any, cancel: Any) -> int:
+        others = [entry.id for entry in project.slides if entry.id != first] if shared else []
+        ids = [first, *(i for i in others if project.facts(i, "exterior"))]
+        for number, slide_id in enumerate(ids):
+            cancel.check()
+            project.save_exterior(project.load_exterior(slide_id).with_cluster(cluster))
+            report(Event("exterior", (number + 1) / len(ids), f"Cluster {cluster} is the exterior"))
+        return len(ids)
+
+    def finished(outcome: Outcome[Any]) -> None:
+        where = f"in {outcome.result} slides" if (outcome.result or 1) > 1 else "now"
+        session.say("exterior", f"Cluster {cluster} is the exterior {where}.")
+        session.refresh(create=True)
+
+    session.start("exterior", job, finished)
+
+
+def import_model(session: Session, folder: Path) -> None:
+    """Copy a saved model into the project, as the one to predict with."""
+    project = session.project
+    if project is None:
+        session.say("predict", "There are no slides yet: add images first.", problem=True)
+        return
+
+    def work() -> None:
+        from napari_glands.segmentation import load_model
+
+        project.save_model(load_model(folder), steps.DEFAULT_MODEL)
+
+    def done(_: None) -> None:
+        session.say("predict", f"The model of {folder.name} is ready to predict with.")
+        session.refresh()
+
+    session.tasks.later(work, done, session.failing("predict"))
+
+
+def find_device(session: Session, show: Callable[[str], None]) -> None:
+    """Find out, off this thread, where the networks will run; loading torch takes seconds."""
+    wish = session.settings.general.device
+
+    def work() -> str:
+        from napari_glands.exterior import choose_device
+
+        return f"Runs on: {choose_device(wish).reason}."
+
+    session.tasks.later(work, show, show, key="device")
+
+
+def export(
+    session: Session, kind: str, folder: Path, all_slides: bool, ask: Callable[[str], bool]
+) -> None:
+    """Write the glands in a format; `ask` decides whether files that exist are replaced."""
+    from napari_glands.workbench.exporting import targets, write
+
+    slides = [s for s in session.facts.slides if s.prediction]
+    if not all_slides:
+        slides = [s for s in slides if s.id == session.current]
+    if not slides:
+        session.say("export", "This slide has no prediction yet: run Predict.", problem=True)
+        return
+    try:
+        places = targets(kind, folder, [(s.id, s.name) for s in slides])
+    except GlandsError as error:
+        session.say("export", str(error), problem=True)
+        return
+    existing = [path.name for _, path in places if path.exists()]
+    if existing and not ask(_overwrite_question(existing, folder)):
+        session.say("export", "Nothing was written.")
+        return
+
+    def job(project: Project, settings: Settings, report: Any, cancel: Any) -> int:
+        for number, (slide_id, path) in enumerate(places):
+            cancel.check()
+            write(kind, project, settings, slide_id, path)
+            report(Event("export", (number + 1) / len(places), f"Wrote {path.name}"))
+        return len(places)
+
+    def finished(outcome: Outcome[Any]) -> None:
+        if outcome.status == "cancelled":
+            session.say("export", "Stopped; the files written so far are complete.")
+        else:
+            noun = "slide" if outcome.result == 1 else "slides"
+            session.say("export", f"Wrote {outcome.result} {noun} to {folder}.")
+
+    session.start("export", job, finished)
+
+
+def _overwrite_question(names: Sequence[str], folder: Path) -> str:
+    shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return f"{folder} already holds {shown}. Replace?"
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.1f} min"

@@ -1,0 +1,271 @@
+"""Each step's view tied to the session: signals one way, state the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject
+from qtpy.QtWidgets import QMessageBox
+
+from napari_glands.errors import GlandsError
+from napari_glands.progress import Event
+from napari_glands.widgets.export_view import ExportView
+from napari_glands.widgets.exterior_view import ClusterRow, ExteriorView
+from napari_glands.widgets.predict_view import PredictView
+from napari_glands.widgets.priors_view import PriorsView
+from napari_glands.widgets.project_bar import ProjectBar
+from napari_glands.widgets.slides_view import SlideRow, SlidesView
+from napari_glands.widgets.step_view import StepView
+from napari_glands.widgets.train_view import TrainView
+from napari_glands.workbench import actions
+from napari_glands.workbench.layers import cluster_color
+from napari_glands.workbench.picking import ClusterPicker
+from napari_glands.workbench.priors_editor import ACCEPT_KEY, REJECT_KEY, count_states
+from napari_glands.workbench.state import resolve
+
+if TYPE_CHECKING:
+    from napari_glands.workbench.session import Session
+
+__all__ = ["Binding", "bind_project_bar", "make_step"]
+
+# The field of `Settings` that each step's form edits.
+_SETTINGS = {"slides": "general"}
+_SAMPLES = (("ihc", "IHC colon glands"), ("synthetic", "Synthetic glands"))
+
+
+class Binding(QObject):
+    """What all steps share: settings, readiness, running, and the status line.
+
+    A child of its view: both, and their connections to the session, end together.
+    """
+
+    def __init__(self, session: Session, step: str, view: StepView) -> None:
+        super().__init__(view)
+        self.session, self.step, self.view = session, step, view
+        self._field = _SETTINGS.get(step, step)
+        view.settings_changed.connect(self._take_settings)
+        session.said.connect(self._on_said)
+        session.changed.connect(self.update)
+        session.tasks.busy_changed.connect(self._on_busy)
+        self._on_busy(session.tasks.busy)
+
+    def update(self) -> None:
+        """Show the session's state."""
+        state = resolve(self.session.facts)[self.step]
+        self.view.set_ready(state.ready, state.missing)
+        form = self.view.form
+        settings = getattr(self.session.settings, self._field)
+        if form is not None and not form.shows(settings):
+            form.set_settings(settings)
+
+    def _take_settings(self) -> None:
+        """Take over the form, unless it holds a value that is not allowed."""
+        form = self.view.form
+        if form is None:
+            return
+        try:
+            self.session.set_step_settings(self._field, form.settings())
+        except GlandsError as error:
+            self.view.say(str(error), problem=True)
+            self.view.set_ready(False)
+        else:
+            self.view.say("")
+            self.update()
+
+    def _on_said(self, step: str, text: str, problem: bool) -> None:
+        if step == self.step:
+            self.view.say(text, problem=problem)
+
+    def _on_busy(self, busy: bool) -> None:
+        self.view.set_running(busy)
+
+
+class _Slides(Binding):
+    view: SlidesView
+
+    def __init__(self, session: Session, view: SlidesView) -> None:
+        super().__init__(session, "slides", view)
+        view.files_chosen.connect(session.intake.add_files)
+        view.open_layers_requested.connect(session.intake.add_layers)
+        view.sample_requested.connect(session.intake.add_sample)
+        view.mpp_given.connect(session.intake.give_mpp)
+        view.slide_chosen.connect(session.show_slide)
+
+    def update(self) -> None:
+        super().update()
+        session = self.session
+        waiting = [
+            SlideRow(slide.id, slide.name, f"{slide.mpp:.3g}", True, "pixel size?")
+            for slide in session.intake.pending.values()
+        ]
+        known = [
+            SlideRow(slide.id, slide.name, f"{slide.mpp:.3g}", False, slide.state)
+            for slide in session.facts.slides
+        ]
+        self.view.show_slides(known + waiting, session.current)
+
+
+class _Exterior(Binding):
+    view: ExteriorView
+
+    def __init__(self, session: Session, view: ExteriorView) -> None:
+        super().__init__(session, "exterior", view)
+        self._picker = ClusterPicker(session)
+        view.run_requested.connect(lambda: actions.run_exterior(session))
+        view.preview_requested.connect(lambda: actions.preview(session))
+        view.cluster_chosen.connect(lambda number: actions.choose_cluster(session, number))
+        view.picking_toggled.connect(self._picker.set_active)
+
+    def update(self) -> None:
+        super().update()
+        shown = self.session.shown
+        self.view.preview_button.setEnabled(shown is not None)
+        exterior = None if shown is None else shown.exterior
+        if exterior is None:
+            self.view.show_evidence([], 0)
+            return
+        rows = [
+            ClusterRow(
+                cue.cluster,
+                cluster_color(cue.cluster),
+                cue.haematoxylin,
+                cue.lightness,
+                cue.area,
+                cue.adjacency,
+                cue.score,
+            )
+            for cue in exterior.evidence
+        ]
+        self.view.show_evidence(rows, exterior.cluster)
+
+
+class _Priors(Binding):
+    view: PriorsView
+
+    def __init__(self, session: Session, view: PriorsView) -> None:
+        super().__init__(session, "priors", view)
+        view.run_requested.connect(
+            lambda: actions.run_priors(session, view.replace_curated.isChecked())
+        )
+        view.accept_all_requested.connect(session.editor.accept_all)
+        view.accept_requested.connect(session.editor.accept_selected)
+        view.reject_requested.connect(session.editor.reject_selected)
+        session.editor.edited.connect(self._on_edited)
+
+    def update(self) -> None:
+        super().update()
+        shown = self.session.shown
+        priors = None if shown is None else shown.priors
+        if priors is None:
+            self.view.show_counts(None)
+        else:
+            self.view.show_counts(count_states(priors), priors.coverage)
+
+    def _on_edited(self, priors: Any, content: str) -> None:
+        self.view.show_saved("Edits saved.")
+
+
+class _Train(Binding):
+    view: TrainView
+
+    def __init__(self, session: Session, view: TrainView) -> None:
+        super().__init__(session, "train", view)
+        view.run_requested.connect(self._run)
+        session.job_event.connect(self._on_event)
+
+    def _run(self) -> None:
+        self.view.clear_losses()
+        actions.run_train(self.session)
+        actions.find_device(self.session, self.view.show_device)
+
+    def _on_event(self, event: Event) -> None:
+        if event.step == "train":
+            self.view.show_losses(event.fraction, event.values)
+
+    def update(self) -> None:
+        super().update()
+        models = self.session.facts.models
+        self.view.show_model(f"Trained: {', '.join(models)}." if models else "")
+
+
+class _Predict(Binding):
+    view: PredictView
+
+    def __init__(self, session: Session, view: PredictView) -> None:
+        super().__init__(session, "predict", view)
+        view.run_requested.connect(lambda: actions.run_predict(session))
+        view.model_chosen.connect(lambda name: actions.import_model(session, Path(name)))
+
+    def update(self) -> None:
+        super().update()
+        shown = self.session.shown
+        prediction = None if shown is None else shown.prediction
+        if prediction is None:
+            self.view.show_summary("")
+            return
+        count = int(prediction.glands.max(initial=0))
+        share = float((prediction.glands > 0).mean())
+        noun = "gland" if count == 1 else "glands"
+        self.view.show_summary(f"This slide: {count} {noun}, {share:.0%} of its area.")
+
+
+class _Export(Binding):
+    view: ExportView
+
+    def __init__(self, session: Session, view: ExportView) -> None:
+        super().__init__(session, "export", view)
+        view.export_requested.connect(self._export)
+
+    def _export(self, kind: str, folder: str, all_slides: bool) -> None:
+        target = Path(folder).expanduser()
+        actions.export(self.session, kind, target, all_slides, self._ask)
+
+    def _ask(self, question: str) -> bool:
+        answer = QMessageBox.question(self.view, "Replace files?", question)
+        return answer == QMessageBox.StandardButton.Yes
+
+    def update(self) -> None:
+        super().update()
+        project = self.session.project
+        if project is not None:
+            self.view.show_folder(project.path.parent / f"{project.path.stem} exports")
+
+
+def make_step(session: Session, step: str) -> StepView:
+    """Make the view of a step, tied to the session."""
+    settings = session.settings
+    makers: dict[str, Callable[[], Binding]] = {
+        "slides": lambda: _Slides(session, SlidesView(settings.general, _SAMPLES)),
+        "exterior": lambda: _Exterior(session, ExteriorView(settings.exterior)),
+        "priors": lambda: _Priors(session, PriorsView(settings.priors, _keys())),
+        "train": lambda: _Train(session, TrainView(settings.train)),
+        "predict": lambda: _Predict(session, PredictView(settings.predict)),
+        "export": lambda: _Export(session, ExportView(settings.export)),
+    }
+    binding = makers[step]()
+    binding.update()
+    return binding.view
+
+
+def bind_project_bar(session: Session, bar: ProjectBar) -> Callable[[], None]:
+    """Tie the project bar to the session; returns what brings it up to date."""
+    bar.new_requested.connect(lambda name: session.new_project(Path(name)))
+    bar.open_requested.connect(lambda name: session.open_project(Path(name)))
+    bar.save_as_requested.connect(lambda name: session.save_project_as(Path(name)))
+    bar.slide_chosen.connect(session.show_slide)
+
+    def update() -> None:
+        project = session.project
+        if project is None:
+            bar.show_project("No project yet", "One is made with the first slide.")
+        else:
+            bar.show_project(project.path.stem, f"{project.path}\nAll work is saved here.")
+        bar.show_slides([(s.id, s.name) for s in session.facts.slides], session.current)
+
+    return update
+
+
+def _keys() -> tuple[str, str]:
+    return ACCEPT_KEY.replace("-", "+"), REJECT_KEY.replace("-", "+")

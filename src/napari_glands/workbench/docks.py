@@ -1,0 +1,196 @@
+"""What napari docks: the workbench with all steps, and each step alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QEvent, QObject, Qt, QTimer
+from qtpy.QtWidgets import QApplication, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
+
+from napari_glands.jobs import Outcome
+from napari_glands.progress import Event
+from napari_glands.widgets.job_bar import JobBar
+from napari_glands.widgets.project_bar import ProjectBar
+from napari_glands.widgets.step_nav import StepNav
+from napari_glands.workbench.binding import bind_project_bar, make_step
+from napari_glands.workbench.session import Session, session_of
+from napari_glands.workbench.state import STEPS, resolve
+
+if TYPE_CHECKING:
+    import napari
+
+__all__ = [
+    "ExportStep",
+    "ExteriorStep",
+    "PredictStep",
+    "PriorsStep",
+    "SlidesStep",
+    "TrainStep",
+    "Workbench",
+]
+
+_WIDTH = 360
+
+
+class _Dock(QWidget):
+    """Project bar above, job bar below, and the steps between; several docks share a session."""
+
+    def __init__(self, viewer: napari.Viewer, steps: tuple[str, ...]) -> None:
+        super().__init__()
+        self.session: Session = session_of(viewer)
+        self.steps = steps
+        self.views = {step: make_step(self.session, step) for step in steps}
+        self.project_bar, self.job_bar = ProjectBar(), JobBar()
+        self.stack = QStackedWidget()
+        for view in self.views.values():
+            self.stack.addWidget(_scrolling(view))
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setSpacing(2)
+        self._layout.addWidget(self.project_bar)
+        self._layout.addWidget(self.stack, 1)
+        self._layout.addWidget(self.job_bar)
+        self.setMinimumWidth(_WIDTH)
+        self._update_bar = bind_project_bar(self.session, self.project_bar)
+        self._connect_jobs()
+        self.session.changed.connect(self.update_state)
+        watch_closing(viewer, self.session)
+        self.update_state()
+
+    def _connect_jobs(self) -> None:
+        session = self.session
+        self.job_bar.cancel_requested.connect(session.tasks.cancel)
+        session.job_started.connect(self._on_started)
+        session.job_event.connect(self._on_event)
+        session.job_ended.connect(self._on_ended)
+        if session.tasks.busy:
+            self.job_bar.start("A step is running…")
+
+    def update_state(self) -> None:
+        """Show the session's state."""
+        self._update_bar()
+
+    def _on_started(self, step: str) -> None:
+        self.job_bar.start(f"{step.capitalize()}: starting…")
+
+    def _on_event(self, event: Event) -> None:
+        text = f"{event.step.capitalize()}: {event.message}" if event.message else ""
+        self.job_bar.advance(event.fraction, text)
+
+    def _on_ended(self, step: str, outcome: Outcome[Any]) -> None:
+        ends = {"done": "finished.", "cancelled": "stopped.", "failed": "failed."}
+        problem = outcome.status == "failed"
+        self.job_bar.finish(f"{step.capitalize()} {ends[outcome.status]}", problem=problem)
+
+
+class Workbench(_Dock):
+    """All steps in one dock, from the images to the export."""
+
+    def __init__(self, napari_viewer: napari.Viewer) -> None:
+        self.nav: StepNav | None = None
+        super().__init__(napari_viewer, STEPS)
+        self.nav = StepNav([self.views[step].title for step in STEPS])
+        self.nav.step_chosen.connect(self.show_step)
+        self._layout.insertWidget(1, self.nav)
+        self.update_state()
+
+    def show_step(self, index: int) -> None:
+        """Bring a step to the front."""
+        self.stack.setCurrentIndex(index)
+        if self.nav is not None:
+            self.nav.show_step(index)
+
+    def update_state(self) -> None:
+        """Show the session's state."""
+        super().update_state()
+        if self.nav is None:
+            return
+        for index, state in enumerate(resolve(self.session.facts).values()):
+            tooltip = state.missing or self.views[STEPS[index]].title
+            self.nav.show_state(index, ready=state.ready, done=state.done, tooltip=tooltip)
+
+
+class SlidesStep(_Dock):
+    """The step Slides alone."""
+
+    def __init__(self, napari_viewer: napari.Viewer) -> None:
+        super().__init__(napari_viewer, ("slides",))
+
+
+class ExteriorStep(_Dock):
+    """The step Exterior alone."""
+
+    def __init__(self, napari_viewer: napari.Viewer) -> None:
+        super().__init__(napari_viewer, ("exterior",))
+
+
+class PriorsStep(_Dock):
+    """The step Priors alone."""
+
+    def __init__(self, napari_viewer: napari.Viewer) -> None:
+        super().__init__(napari_viewer, ("priors",))
+
+
+class TrainStep(_Dock):
+    """The step Train alone."""
+
+    def __init__(self, napari_viewer: napari.Viewer) -> None:
+        super().__init__(napari_viewer, ("train",))
+
+
+class PredictStep(_Dock):
+    """The step Predict alone."""
+
+    def __init__(self, napari_viewer: napari.Viewer) -> None:
+        super().__init__(napari_viewer, ("predict",))
+
+
+class ExportStep(_Dock):
+    """The step Export alone."""
+
+    def __init__(self, napari_viewer: napari.Viewer) -> None:
+        super().__init__(napari_viewer, ("export",))
+
+
+class _ClosingFilter(QObject):
+    """Closes a session with its window, by whichever way that goes away."""
+
+    def __init__(self, window: QWidget, session: Session) -> None:
+        super().__init__(window)
+        self._window, self._session = window, session
+        window.installEventFilter(self)
+        app: Any = QApplication.instance()
+        app.aboutToQuit.connect(self._close)
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        if event is not None and event.type() == QEvent.Type.Close:
+            if event.spontaneous():
+                # The user may yet call it off in napari's dialog, which comes after this.
+                QTimer.singleShot(0, self._close_if_hidden)
+            else:
+                self._close()
+        return False
+
+    def _close_if_hidden(self) -> None:
+        if not self._window.isVisible():
+            self._close()
+
+    def _close(self) -> None:
+        self._session.close()
+
+
+def watch_closing(viewer: Any, session: Session) -> None:
+    """Close the session when the viewer's window closes."""
+    viewer = getattr(viewer, "__wrapped__", viewer)
+    window = viewer.window._qt_window
+    if window.findChild(_ClosingFilter) is None:
+        _ClosingFilter(window, session)
+
+
+def _scrolling(view: QWidget) -> QScrollArea:
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setFrameShape(QScrollArea.Shape.NoFrame)
+    area.setWidget(view)
+    return area

@@ -1,0 +1,54 @@
+"""Where the files of an export go, and who writes them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from napari_glands.errors import GlandsError
+from napari_glands.project import Project
+from napari_glands.settings import Settings
+
+__all__ = ["targets", "write"]
+
+_SUFFIXES = {"ome-zarr": ".zarr", "geojson": ".geojson", "csv": ".csv", "png": "_overlay.png"}
+
+
+def targets(kind: str, folder: Path, slides: Sequence[tuple[str, str]]) -> list[tuple[str, Path]]:
+    """Return the file or folder that each slide, given as (id, name), is written to.
+
+    Slides of the same name are told apart by their ids.
+
+    Raises
+    ------
+    GlandsError
+        When `folder` is a file.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise GlandsError(f"{folder} is a file: choose a folder.")
+    names = Counter(name for _, name in slides)
+    suffix = _SUFFIXES[kind]
+    return [
+        (slide_id, folder / f"{slide_id if names[name] > 1 else name}{suffix}")
+        for slide_id, name in slides
+    ]
+
+
+def write(kind: str, project: Project, settings: Settings, slide_id: str, path: Path) -> None:
+    """Write one slide's glands; what exists is replaced, for the user was asked before."""
+    from napari_glands import export
+
+    prediction = project.load_prediction(slide_id)
+    options = settings.export
+    if kind == "ome-zarr":
+        slide = project.slide(slide_id)
+        export.export_ome_zarr(prediction, path, ngff=options.ngff, slide=slide, overwrite=True)
+    elif kind == "geojson":
+        export.export_geojson(
+            prediction, path, classification=options.classification, overwrite=True
+        )
+    elif kind == "csv":
+        export.export_csv(prediction, path, overwrite=True)
+    else:
+        export.export_png(prediction, path.parent, project.slide(slide_id), overwrite=True)

@@ -1,0 +1,302 @@
+"""The viewer's layers: how each lies on its slide, how it looks, and whose it is.
+
+A layer belongs to a slide by the id in its metadata, never by its name or place, so that users
+may rename, move and delete layers as they like.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from napari.layers import Image, Labels, Layer
+from napari.utils.colormaps import Colormap, DirectLabelColormap
+
+from napari_glands.slides import Grid
+
+if TYPE_CHECKING:
+    import napari
+
+    from napari_glands.exterior.maps import ExteriorMap
+    from napari_glands.priors.prior import Priors
+    from napari_glands.segmentation.result import Prediction
+    from napari_glands.slides import Slide
+
+__all__ = ["CLUSTER_COLORS", "KEY", "SlideLayers", "color_by_state", "placement"]
+
+KEY = "napari_glands"
+Role = Literal["slide", "preview", "clusters", "exterior", "probability", "priors", "glands"]
+
+# From bottom to top.
+_ORDER: tuple[Role, ...] = (
+    "slide", "preview", "clusters", "exterior", "probability", "priors", "glands",
+)  # fmt: skip
+
+# Okabe and Ito's palette, made to be told apart with any kind of colour vision.
+_BLUE, _ORANGE, _GREEN = (0.0, 0.45, 0.70), (0.90, 0.62, 0.0), (0.0, 0.62, 0.45)
+_PURPLE, _YELLOW, _SKY = (0.80, 0.47, 0.65), (0.94, 0.89, 0.26), (0.34, 0.71, 0.91)
+_VERMILION, _GRAY = (0.84, 0.37, 0.0), (0.6, 0.6, 0.6)
+CLUSTER_COLORS = (_BLUE, _ORANGE, _GREEN, _PURPLE, _YELLOW, _SKY, _VERMILION, _GRAY)
+_STATE_COLORS = {
+    "proposed": (*_ORANGE, 1.0),
+    "accepted": (*_GREEN, 1.0),
+    "edited": (*_SKY, 1.0),
+    "rejected": (*_GRAY, 0.25),
+}
+
+
+def cluster_color(cluster: int) -> tuple[float, float, float]:
+    """Return the colour of a cluster, counted from 1."""
+    return CLUSTER_COLORS[(cluster - 1) % len(CLUSTER_COLORS)]
+
+
+def placement(grid: Grid, origin: tuple[float, float] = (0.0, 0.0)) -> dict[str, Any]:
+    """Return scale, translate and units of a layer whose pixels lie on a grid.
+
+    Parameters
+    ----------
+    grid
+        How the array lies on its slide.
+    origin
+        Where the centre of the slide's first pixel is in the viewer, in µm.
+    """
+    offset = grid.translate
+    return {
+        "scale": grid.mpp,
+        "translate": (origin[0] + offset[0], origin[1] + offset[1]),
+        "units": ("um", "um"),
+    }
+
+
+def color_by_state(priors: Priors) -> DirectLabelColormap:
+    """Return colours that tell the state of each prior; new ones look edited."""
+    colors: dict[int | None, Any] = {None: _STATE_COLORS["edited"], 0: (0, 0, 0, 0)}
+    colors.update({prior.id: _STATE_COLORS[prior.state] for prior in priors.table})
+    return DirectLabelColormap(color_dict=colors)
+
+
+class SlideLayers:
+    """The layers of the slide on show.
+
+    Parameters
+    ----------
+    viewer
+        Is only referred to weakly: a closed viewer must not live on.
+    """
+
+    def __init__(self, viewer: napari.Viewer) -> None:
+        self._viewer = weakref.ref(viewer)
+
+    @property
+    def viewer(self) -> napari.Viewer | None:
+        """The viewer; None when it is gone."""
+        return self._viewer()
+
+    def find(self, slide_id: str, role: Role) -> Layer | None:
+        """Return the layer of a slide in a role, wherever it is and whatever its name."""
+        for layer, tag in self._tagged():
+            if tag.get("slide_id") == slide_id and tag.get("role") == role:
+                return layer
+        return None
+
+    def untagged_images(self) -> list[Image]:
+        """Return the open image layers that belong to no slide yet."""
+        viewer = self._viewer()
+        layers = [] if viewer is None else list(viewer.layers)
+        return [x for x in layers if isinstance(x, Image) and "slide_id" not in _tag(x)]
+
+    def show_only(self, slide_id: str) -> None:
+        """Take the layers of other slides away; those that the user opened are only hidden."""
+        viewer = self._viewer()
+        if viewer is None:
+            return
+        for layer, tag in list(self._tagged()):
+            if tag.get("slide_id") in (None, slide_id):
+                continue
+            if tag.get("adopted"):
+                layer.visible = False
+            else:
+                viewer.layers.remove(layer)
+
+    def adopt(self, layer: Image, slide: Slide) -> None:
+        """Make a layer that the user opened the picture of a slide, to scale."""
+        layer.metadata[KEY] = {"slide_id": slide.id, "role": "slide", "adopted": True}
+        layer.units = ("um", "um")
+        layer.scale = (slide.mpp, slide.mpp)
+
+    def show_slide(self, slide: Slide, pyramid: list[Any]) -> None:
+        """Show the slide itself, unless it is there."""
+        layer = self.find(slide.id, "slide")
+        if layer is not None:
+            layer.visible = True
+            return
+        grid = slide.grid(slide.mpp)
+        options = {"rgb": True, "multiscale": len(pyramid) > 1, "name": slide.name}
+        self._add(
+            Image(pyramid if len(pyramid) > 1 else pyramid[0], **options), grid, slide.id, "slide"
+        )
+
+    def show_preview(self, slide_id: str, grid: Grid, preview: np.ndarray) -> None:
+        """Show the classical preview."""
+        layer = _map_layer(preview, "Haematoxylin preview", _PURPLE)
+        self._replace(layer, grid, slide_id, "preview")
+
+    def show_exterior(
+        self, result: ExteriorMap, clustering: str, content: str, *, create: bool
+    ) -> None:
+        """Show the cluster map and the exterior map.
+
+        Parameters
+        ----------
+        result
+            Both maps.
+        clustering, content
+            What tells another clustering, and another choice of the exterior, from this one.
+        create
+            Whether to make layers that are not there.
+        """
+        args = (result.grid, result.slide_id)
+        numbers = range(1, len(result.memberships) + 1)
+        colors: dict[int | None, Any] = {n: (*cluster_color(n), 1.0) for n in numbers}
+        clusters = Labels(
+            result.clusters,
+            name="Clusters",
+            opacity=0.6,
+            colormap=DirectLabelColormap(color_dict={None: (0, 0, 0, 0), **colors}),
+            visible=False,
+        )
+        self._renew(clusters, *args, "clusters", clustering, create)
+        exterior = _map_layer(result.exterior, "Exterior", _ORANGE)
+        self._renew(exterior, *args, "exterior", content, create)
+
+    def show_priors(self, priors: Priors, content: str, *, create: bool) -> Labels | None:
+        """Show priors for editing; return the layer when it is a new one."""
+        # napari paints into the array: the one that was loaded stays as the base of comparison.
+        layer = Labels(priors.labels.copy(), name="Priors", opacity=0.6)
+        layer.colormap = color_by_state(priors)
+        shown = self._renew(layer, priors.grid, priors.slide_id, "priors", content, create)
+        return layer if shown is layer else None
+
+    def recolor_priors(self, priors: Priors) -> None:
+        """Show the states that priors have now."""
+        layer = self.find(priors.slide_id, "priors")
+        if isinstance(layer, Labels):
+            layer.colormap = color_by_state(priors)
+
+    def show_prediction(self, prediction: Prediction, content: str, *, create: bool) -> None:
+        """Show the probability as an overlay and the glands as outlines."""
+        args = (prediction.grid, prediction.slide_id)
+        probability = _map_layer(prediction.probability, "Probability", _BLUE)
+        self._renew(probability, *args, "probability", content, create)
+        glands = Labels(prediction.glands, name="Glands", opacity=1.0)
+        glands.contour = 2
+        self._renew(glands, *args, "glands", content, create)
+
+    def set_content(self, slide_id: str, role: Role, content: str) -> None:
+        """Note which saved content a layer shows."""
+        layer = self.find(slide_id, role)
+        if layer is not None:
+            _tag(layer)["content"] = content
+
+    def set_visible(self, slide_id: str, **visible: bool) -> None:
+        """Show or hide layers of a slide by role; those that are gone are skipped."""
+        for role, wanted in visible.items():
+            layer = self.find(slide_id, role)  # type: ignore[arg-type]
+            if layer is not None:
+                layer.visible = wanted
+
+    def select(self, layer: Layer) -> None:
+        """Make a layer the one that napari's tools work on."""
+        viewer = self._viewer()
+        if viewer is not None and layer in viewer.layers:
+            viewer.layers.selection.active = layer
+
+    def look_at_all(self) -> None:
+        """Fit the view to what is there."""
+        viewer = self._viewer()
+        if viewer is not None:
+            viewer.reset_view()
+
+    def _tagged(self) -> Iterator[tuple[Layer, dict[str, Any]]]:
+        viewer = self._viewer()
+        for layer in [] if viewer is None else viewer.layers:
+            tag = _tag(layer)
+            if tag:
+                yield layer, tag
+
+    def _renew(
+        self,
+        layer: Layer,
+        grid: Grid,
+        slide_id: str,
+        role: Role,
+        content: str,
+        create: bool,
+    ) -> Layer | None:
+        """Put a layer in place of an outdated one; make a missing one only when asked to.
+
+        Returns the layer now in the role; None when there is none.
+        """
+        present = self.find(slide_id, role)
+        if present is None and not create:
+            return None
+        if present is not None and _tag(present).get("content") == content:
+            return present
+        return self._replace(layer, grid, slide_id, role, content)
+
+    def _replace(
+        self, layer: Layer, grid: Grid, slide_id: str, role: Role, content: str = ""
+    ) -> Layer:
+        viewer = self._viewer()
+        present = self.find(slide_id, role)
+        if present is not None and viewer is not None:
+            layer.name, layer.visible = present.name, present.visible
+            layer.opacity = present.opacity
+            viewer.layers.remove(present)
+        return self._add(layer, grid, slide_id, role, content)
+
+    def _add(self, layer: Layer, grid: Grid, slide_id: str, role: Role, content: str = "") -> Layer:
+        viewer = self._viewer()
+        if viewer is None:
+            return layer
+        for name, value in placement(grid, self._origin(slide_id)).items():
+            setattr(layer, name, value)
+        layer.metadata[KEY] = {
+            "slide_id": slide_id,
+            "role": role,
+            "content": content,
+            "slide_shape": grid.slide_shape,
+            "slide_mpp": grid.slide_mpp,
+        }
+        viewer.layers.insert(self._place(role), layer)
+        return layer
+
+    def _place(self, role: Role) -> int:
+        """Return the index above all layers of ours that belong below."""
+        viewer = self._viewer()
+        below = _ORDER[: _ORDER.index(role) + 1]
+        indices = [
+            i
+            for i, layer in enumerate([] if viewer is None else viewer.layers)
+            if _tag(layer).get("role") in below
+        ]
+        if indices:
+            return indices[-1] + 1
+        return 0 if viewer is None else len(viewer.layers)
+
+    def _origin(self, slide_id: str) -> tuple[float, float]:
+        slide = self.find(slide_id, "slide")
+        return (0.0, 0.0) if slide is None else tuple(slide.translate[-2:])
+
+
+def _map_layer(values: np.ndarray, name: str, color: tuple[float, float, float]) -> Image:
+    """Return an overlay that is clear where `values` is 0 and coloured where it is 1."""
+    colormap = Colormap([(*color, 0.0), (*color, 1.0)], name=f"glands {name.lower()}")
+    return Image(values, name=name, colormap=colormap, contrast_limits=(0, 1), opacity=0.5)
+
+
+def _tag(layer: Layer) -> dict[str, Any]:
+    tag = layer.metadata.get(KEY)
+    return tag if isinstance(tag, dict) else {}

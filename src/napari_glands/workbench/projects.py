@@ -1,0 +1,83 @@
+"""Where a project is kept, and how one is copied to another place."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import datetime
+from pathlib import Path
+
+import platformdirs
+
+from napari_glands.errors import GlandsError
+from napari_glands.project import Project
+from napari_glands.settings import GeneralSettings, Settings
+
+__all__ = ["autosave_seconds", "copy_project", "preferred_settings", "unnamed_folder"]
+
+_PLUGIN = "napari-glands"
+
+
+def preferred_settings() -> Settings:
+    """Return the settings that new projects start with, from napari's preferences."""
+    general = getattr(_preferences(), "general", None)
+    if general is None:
+        return Settings()
+    names = GeneralSettings.model_fields
+    return Settings().updated("general", **{name: getattr(general, name) for name in names})
+
+
+def autosave_seconds() -> float:
+    """Return how long after the last stroke edits are saved."""
+    saving = getattr(_preferences(), "saving", None)
+    return 1.0 if saving is None else float(saving.autosave_seconds)
+
+
+def unnamed_folder() -> Path:
+    """Return a new folder for a project that the user has not named yet."""
+    saving = getattr(_preferences(), "saving", None)
+    chosen = "" if saving is None else saving.projects_folder.strip()
+    parent = (
+        Path(chosen).expanduser() if chosen else platformdirs.user_data_path(_PLUGIN) / "projects"
+    )
+    stamp = datetime.now().strftime("%Y-%m-%d %H.%M.%S")
+    folder = parent / f"{stamp}.glands"
+    number = 2
+    while folder.exists():
+        folder = parent / f"{stamp} ({number}).glands"
+        number += 1
+    return folder
+
+
+def copy_project(project: Project, target: Path) -> Project:
+    """Copy a project to another folder and open the copy.
+
+    Raises
+    ------
+    GlandsError
+        When the target exists or cannot be written.
+    """
+    if target.exists():
+        raise GlandsError(f"{target} exists already: choose another name.")
+    try:
+        shutil.copytree(
+            project.path, target, ignore=shutil.ignore_patterns(".staging", "*.lock", ".lock*")
+        )
+    except (OSError, shutil.Error) as error:
+        raise GlandsError(f"Cannot copy the project to {target}: {error}.") from error
+    copy = Project.open(target, read_only=False)
+    for entry in copy.slides:
+        source = (project.path / entry.path).resolve()
+        # The project's own copies of images came along; files beside the project did not.
+        if source.exists() and not source.is_relative_to(project.path):
+            copy.relocate(entry.id, source)
+    return copy
+
+
+def _preferences() -> object | None:
+    """Return the plugin's preferences; None where napari does not know them (yet)."""
+    try:
+        from napari.settings import get_plugin_settings
+
+        return get_plugin_settings(_PLUGIN)
+    except (ImportError, KeyError):
+        return None

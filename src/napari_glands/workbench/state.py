@@ -1,0 +1,145 @@
+"""What there is, and what can therefore be done: pure data, resolved in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari_glands.exterior.maps import ExteriorMap
+    from napari_glands.priors.prior import Priors
+    from napari_glands.project import Project
+    from napari_glands.segmentation.result import Prediction
+    from napari_glands.slides import Slide
+
+__all__ = ["STEPS", "Facts", "Shown", "SlideFacts", "StepState", "resolve", "survey"]
+
+_RESULTS = ("exterior", "priors", "prediction")
+STEPS = ("slides", "exterior", "priors", "train", "predict", "export")
+
+
+@dataclass(frozen=True)
+class SlideFacts:
+    """One slide of the project, and which results it has."""
+
+    id: str
+    name: str
+    mpp: float
+    exterior: bool = False
+    priors: bool = False
+    prediction: bool = False
+
+    @property
+    def state(self) -> str:
+        """The furthest result, in a word."""
+        for name in reversed(_RESULTS):
+            if getattr(self, name):
+                return name
+        return "added"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the project holds.
+
+    Attributes
+    ----------
+    slides
+        Its slides.
+    pending
+        Number of images that wait for their pixel size.
+    models
+        Names of its models.
+    read_only_reason
+        Why nothing can be changed; empty when it can.
+    """
+
+    slides: tuple[SlideFacts, ...] = ()
+    pending: int = 0
+    models: tuple[str, ...] = ()
+    read_only_reason: str = ""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """All there is of the slide on show, loaded.
+
+    Attributes
+    ----------
+    slide
+        The slide.
+    pyramid
+        Its levels as arrays for the viewer; those that fit are in memory.
+    exterior, priors, prediction
+        Its results, or None.
+    contents
+        Digest of each saved result by name: tells whether a layer is up to date.
+    """
+
+    slide: Slide
+    pyramid: list[Any]
+    exterior: ExteriorMap | None
+    priors: Priors | None
+    prediction: Prediction | None
+    contents: dict[str, str]
+
+
+@dataclass(frozen=True)
+class StepState:
+    """Whether a step can run, what is missing if not, and whether it has run."""
+
+    ready: bool
+    missing: str
+    done: bool
+
+
+def survey(project: Project, pending: int) -> Facts:
+    """Look up what a project holds; reads small files, so not for the interface's thread."""
+
+    def has(slide_id: str, name: str) -> bool:
+        return project.facts(slide_id, name) is not None
+
+    slides = tuple(
+        SlideFacts(
+            entry.id,
+            entry.name,
+            entry.mpp,
+            *(has(entry.id, name) for name in _RESULTS),
+        )
+        for entry in project.slides
+    )
+    return Facts(slides, pending, tuple(project.model_names), project.read_only_reason or "")
+
+
+def resolve(facts: Facts) -> dict[str, StepState]:
+    """Fold what there is into the state of every step."""
+    slides = facts.slides
+    exteriors, priors, predictions = (
+        sum(getattr(slide, name) for slide in slides) for name in _RESULTS
+    )
+    no_slides = (
+        "Give the pixel size in the step Slides first."
+        if facts.pending
+        else "There are no slides yet: add images in the step Slides first."
+    )
+    no_model = "There is no model yet: run the step Train, or use a saved model."
+    missing = {
+        "slides": "",
+        "exterior": "" if slides else no_slides,
+        "priors": "" if exteriors else "There are no exteriors yet: run the step Exterior first.",
+        "train": "" if priors else "There are no priors yet: run the step Priors first.",
+        "predict": no_slides if not slides else "" if facts.models else no_model,
+        "export": "" if predictions else "There is no prediction yet: run the step Predict first.",
+    }
+    done = {
+        "slides": bool(slides),
+        "exterior": bool(slides) and exteriors == len(slides),
+        "priors": bool(slides) and priors == len(slides),
+        "train": bool(facts.models),
+        "predict": bool(slides) and predictions == len(slides),
+        "export": False,
+    }
+    if facts.read_only_reason:
+        for step in ("exterior", "priors", "train", "predict"):
+            missing[step] = f"This project cannot be changed: {facts.read_only_reason}"
+    return {step: StepState(not missing[step], missing[step], done[step]) for step in STEPS}

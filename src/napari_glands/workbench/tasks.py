@@ -1,0 +1,185 @@
+"""Work off the interface's thread, and its results back on it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from qtpy.QtCore import QObject, Qt, Signal
+
+from napari_glands.errors import GlandsError
+from napari_glands.jobs import Job, JobHandle, JobRunner, Outcome, explain
+from napari_glands.progress import Event
+
+__all__ = ["Tasks"]
+
+logger = logging.getLogger(__name__)
+
+# How long a closed window's job may take to put away what it has.
+_GRACE_SECONDS = 30.0
+
+
+class Tasks(QObject):
+    """One long job at a time, and a queue of short ones such as opening and saving files.
+
+    The long ones go through `JobRunner`; the short ones run one after the other on a thread of
+    their own, so that edits are saved while a training runs. All callbacks are called on the
+    interface's thread. A result that a newer request has overtaken is dropped.
+
+    Signals
+    -------
+    busy_changed
+        Whether a long job runs.
+    """
+
+    busy_changed = Signal(bool)
+    _event = Signal(int, object)
+    _outcome = Signal(int, object)
+    _call = Signal(object)
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        self._queue = ThreadPoolExecutor(1, thread_name_prefix="napari-glands files")
+        self._generation = 0
+        self._listeners: tuple[Callable[[Event], None], Callable[[Outcome[Any]], None]] | None
+        self._listeners = None
+        self._latest: dict[str, int] = {}
+        self._closed = False
+        self._runner = JobRunner()
+        queued = Qt.ConnectionType.QueuedConnection
+        self._event.connect(self._on_event, queued)
+        self._outcome.connect(self._on_outcome, queued)
+        self._call.connect(self._on_call, queued)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a long job runs, or its outcome is still on the way."""
+        return self._listeners is not None
+
+    def start(
+        self,
+        job: Job[Any],
+        heard: Callable[[Event], None],
+        ended: Callable[[Outcome[Any]], None],
+    ) -> JobHandle[Any]:
+        """Start a long job, after all short ones that were asked for before.
+
+        Raises
+        ------
+        GlandsError
+            When one runs already.
+        """
+        if self.busy or self._closed:
+            raise GlandsError("Another step is running: cancel it or wait for its end.")
+        self._generation += 1
+        generation = self._generation
+        self._listeners = (heard, ended)
+        # Edits that are on their way to the disk belong to the input of the job.
+        saved = self._queue.submit(lambda: None)
+
+        def work(report: Any, cancel: Any) -> Any:
+            saved.result()
+            return job(report, cancel)
+
+        def on_event(event: Event) -> None:
+            if not self._closed:
+                self._event.emit(generation, event)
+
+        def on_end(outcome: Outcome[Any]) -> None:
+            if not self._closed:
+                self._outcome.emit(generation, outcome)
+
+        self._runner = JobRunner(on_event, on_end)
+        handle = self._runner.start(work)
+        self.busy_changed.emit(True)
+        return handle
+
+    def cancel(self) -> None:
+        """Ask the long job to stop."""
+        self._runner.cancel()
+
+    def later(
+        self,
+        work: Callable[[], Any],
+        then: Callable[[Any], None] = lambda result: None,
+        failed: Callable[[str], None] = lambda message: None,
+        *,
+        key: str = "",
+    ) -> None:
+        """Queue short work.
+
+        Parameters
+        ----------
+        work
+            Runs on the queue's thread.
+        then, failed
+            Called with the result, or with one sentence on what went wrong.
+        key
+            Of two requests with the same key only the later one's result is delivered.
+        """
+        if self._closed:
+            return
+        number = self._latest[key] = self._latest.get(key, 0) + 1
+
+        def deliver(callback: Callable[[Any], None], value: Any) -> None:
+            if not key or self._latest[key] == number:
+                callback(value)
+
+        def run() -> None:
+            try:
+                result = work()
+            except BaseException as error:
+                if not isinstance(error, GlandsError):
+                    logger.exception("Unexpected failure in the background")
+                message = explain(error)
+                self._emit(lambda: deliver(failed, message))
+            else:
+                self._emit(lambda: deliver(then, result))
+
+        self._queue.submit(run)
+
+    def close(self, after: Callable[[], None]) -> threading.Thread:
+        """Cancel the long job, finish the queue, then call `after`; returns without waiting.
+
+        Returns
+        -------
+        threading.Thread
+            Ends when all is put away; a program that ends waits for it.
+        """
+        self._closed = True
+        self._listeners = None
+        self._runner.cancel()
+
+        def finish() -> None:
+            self._runner.wait(_GRACE_SECONDS)
+            self._queue.shutdown(wait=True)
+            after()
+
+        thread = threading.Thread(target=finish, name="napari-glands closing", daemon=False)
+        thread.start()
+        return thread
+
+    def _emit(self, call: Callable[[], None]) -> None:
+        if not self._closed:
+            self._call.emit(call)
+
+    def _on_call(self, call: Callable[[], None]) -> None:
+        if not self._closed:
+            call()
+
+    def _on_event(self, generation: int, event: Event) -> None:
+        if self._listeners is not None and generation == self._generation:
+            self._listeners[0](event)
+
+    def _on_outcome(self, generation: int, outcome: Outcome[Any]) -> None:
+        if self._listeners is None or generation != self._generation:
+            return
+        on_outcome = self._listeners[1]
+        self._listeners = None
+        if outcome.details:
+            logger.error("A step failed unexpectedly:\n%s", outcome.details)
+        self.busy_changed.emit(False)
+        on_outcome(outcome)
