@@ -23,9 +23,6 @@ __all__ = ["Level", "Slide"]
 _SMALLEST_SIDE = 32
 # 6 GB of RGB: more than that in one array is a slip, not a wish.
 _MAX_READ_PIXELS = 2_000_000_000
-_CHUNK = 1024
-# Viewers load the coarsest level whole, and graphics cards refuse textures much beyond this.
-_COARSEST_SIDE = 4096
 
 
 @dataclass(frozen=True)
@@ -208,21 +205,9 @@ class Slide:
             uint8 (h, w, 3) per level, read when computed. Where the coarsest stored level is
             still large, coarser ones that are computed from it follow.
         """
-        from dask import array as da
+        from napari_glands.slides.pyramid import lazy_levels
 
-        shapes = list(self._source.shapes)
-        while max(shapes[-1]) > _COARSEST_SIDE:
-            height, width = shapes[-1]
-            shapes.append((math.ceil(height / 4), math.ceil(width / 4)))
-        return [
-            da.from_array(
-                _LevelArray(self, shape),
-                chunks=(_CHUNK, _CHUNK, 3),
-                name=False,
-                meta=np.empty((0, 0, 0), np.uint8),
-            )
-            for shape in shapes
-        ]
+        return lazy_levels(self._resample, self._source.shapes)
 
     def close(self) -> None:
         """Release open files; reading opens them again."""
@@ -300,36 +285,6 @@ class Slide:
             raise GlandsError(f"Cannot read pixels of {self._path or self._name}: {reason}.") from (
                 error
             )
-
-
-class _LevelArray:
-    """A slide at one size as something that dask can slice."""
-
-    dtype = np.dtype(np.uint8)
-    ndim = 3
-
-    def __init__(self, slide: Slide, shape: tuple[int, int]) -> None:
-        self._slide = slide
-        self.shape = (*shape, 3)
-
-    def __getitem__(self, index: Any) -> np.ndarray:
-        index = index if isinstance(index, tuple) else (index,)
-        rows, columns, channels = (*index, slice(None), slice(None))[:3]
-        # dask hands on whatever the caller wrote: steps and single rows too.
-        y, x = np.arange(self.shape[0])[rows], np.arange(self.shape[1])[columns]
-        if 0 in (y.size, x.size):
-            return np.empty((*y.shape, *x.shape, 3), np.uint8)[..., channels]
-        y0, x0 = int(y.min()), int(x.min())
-        pixels = self._window(y0, x0, int(y.max()) + 1, int(x.max()) + 1)
-        picked = np.take(pixels, y - y0, axis=0)
-        return np.take(picked, x - x0, axis=y.ndim)[..., channels]
-
-    def _window(self, y0: int, x0: int, y1: int, x1: int) -> np.ndarray:
-        """Read the rectangle between two corners."""
-        height, width = self._slide.shape
-        dy, dx = height / self.shape[0], width / self.shape[1]
-        box = (y0 * dy, x0 * dx, y1 * dy, x1 * dx)
-        return self._slide._resample(box, (y1 - y0, x1 - x0))
 
 
 def _slug(name: str) -> str:
