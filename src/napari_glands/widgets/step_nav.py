@@ -9,6 +9,11 @@ from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QSizePolicy, QToolButton, 
 
 __all__ = ["StepNav"]
 
+_STYLE = """
+QToolButton { padding: 4px 1px; }
+QToolButton:checked { background-color: palette(highlight); font-weight: bold; }
+"""
+
 
 class StepNav(QWidget):
     """One button per step; a finished one carries a tick, one that must wait is pale.
@@ -51,4 +56,4 @@ class StepNav(QWidget):
         # Steps that must wait can still be looked at: the view says what is missing.
         button.setText(f"✓ {self._titles[index]}" if done else self._titles[index])
         button.setToolTip(tooltip)
-        button.setStyleSheet("" if ready else "color: gray;")
+        button.setStyleSheet(_STYLE if ready else _STYLE + "QToolButton { color: gray; }")

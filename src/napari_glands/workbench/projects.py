@@ -40,10 +40,10 @@ def unnamed_folder() -> Path:
         Path(chosen).expanduser() if chosen else platformdirs.user_data_path(_PLUGIN) / "projects"
     )
     stamp = datetime.now().strftime("%Y-%m-%d %H.%M.%S")
-    folder = parent / f"{stamp}.glands"
+    folder = parent / f"Unnamed {stamp}.glands"
     number = 2
     while folder.exists():
-        folder = parent / f"{stamp} ({number}).glands"
+        folder = parent / f"Unnamed {stamp} ({number}).glands"
         number += 1
     return folder
 

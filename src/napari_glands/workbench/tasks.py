@@ -13,6 +13,7 @@ from qtpy.QtCore import QObject, Qt, Signal
 from napari_glands.errors import GlandsError
 from napari_glands.jobs import Job, JobHandle, JobRunner, Outcome, explain
 from napari_glands.progress import Event
+from napari_glands.workbench.coexistence import load_triton_beside_mesa
 
 __all__ = ["Tasks"]
 
@@ -82,6 +83,7 @@ class Tasks(QObject):
 
         def work(report: Any, cancel: Any) -> Any:
             saved.result()
+            load_triton_beside_mesa()
             return job(report, cancel)
 
         def on_event(event: Event) -> None:
@@ -130,6 +132,7 @@ class Tasks(QObject):
 
         def run() -> None:
             try:
+                load_triton_beside_mesa()
                 result = work()
             except BaseException as error:
                 if not isinstance(error, GlandsError):

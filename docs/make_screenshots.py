@@ -1,0 +1,133 @@
+"""Take a picture of every step of the workbench, run for real.
+
+Needs a display; on a machine without one::
+
+    xvfb-run -a -s "-screen 0 1600x1000x24" python docs/make_screenshots.py --out docs/images
+
+Without IMAGE, the embedded samples are used.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import napari
+from qtpy.QtWidgets import QApplication
+
+from napari_glands.errors import GlandsError
+from napari_glands.workbench import Workbench, open_workbench
+
+_STEPS = ("exterior", "priors", "train", "predict")
+_LONGEST_STEP_SECONDS = 3600
+
+
+def main() -> int:
+    """Run the steps on each image and save the pictures."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("images", nargs="*", type=Path, help="images; the samples without")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the pictures")
+    parser.add_argument("--mpp", type=float, default=0.62, help="µm/px where an image states none")
+    parser.add_argument("--size", default="1500x950", help="window size")
+    parser.add_argument("--iterations", type=int, help="training steps per round, for a quick look")
+    arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    sources = arguments.images or ["ihc", "synthetic"]
+    for source in sources:
+        with tempfile.TemporaryDirectory() as folder:
+            # Neither the settings nor the projects of whoever runs this are touched.
+            os.environ["NAPARI_CONFIG"] = str(Path(folder) / "settings.yaml")
+            Session(source, arguments, Path(folder)).run()
+    return 0
+
+
+class Session:
+    """One window, one image, all steps."""
+
+    def __init__(self, source: Path | str, arguments: argparse.Namespace, folder: Path) -> None:
+        self.source, self.arguments = source, arguments
+        self.name = Path(source).stem
+        self.viewer = open_workbench()
+        self.folder = folder
+        dock = self.viewer.window.dock_widgets["Gland workbench (napari-glands)"]
+        self.workbench: Workbench = dock
+        width, height = map(int, arguments.size.split("x"))
+        self.viewer.window.resize(width, height)
+
+    def run(self) -> None:
+        """Go through the steps as a user does, by the buttons."""
+        bench = self.workbench
+        bench.session.new_project(self.folder / "study.glands")
+        self._wait(lambda: bench.session.project is not None)
+        self._add_image()
+        self._shoot("1-slides")
+        if self.arguments.iterations:
+            form = bench.views["train"].form
+            assert form is not None
+            form.field("iterations").value = self.arguments.iterations
+        bench.show_step(1)
+        bench.views["exterior"].preview_button.click()
+        self._wait(lambda: any("preview" in layer.name.lower() for layer in self.viewer.layers))
+        self._shoot("2-exterior-preview")
+        for number, step in enumerate(_STEPS, start=2):
+            bench.show_step(number - 1)
+            began = time.monotonic()
+            bench.views[step].run_button.click()
+            if step == "train":
+                self._wait(lambda: bool(bench.views["train"].curve.points))
+                self._shoot("4-train-running")
+            self._wait(lambda: not bench.session.tasks.busy)
+            print(f"{self.name}: {step} took {time.monotonic() - began:.0f} s", flush=True)
+            self._shoot(f"{number}-{step}")
+            if step == "exterior":
+                bench.views["exterior"].pick_button.click()
+                self._shoot("2-exterior-clusters")
+                bench.views["exterior"].pick_button.click()
+        bench.show_step(5)
+        export = bench.views["export"]
+        export.folder.setText(str(self.folder / "exports"))
+        export.buttons["geojson"].click()
+        self._wait(lambda: not bench.session.tasks.busy)
+        self._shoot("6-export")
+        self.viewer.close()
+        if bench.session.closing is not None:
+            bench.session.closing.join(60)
+
+    def _add_image(self) -> None:
+        session = self.workbench.session
+        if self.source in ("ihc", "synthetic"):
+            session.intake.add_sample(str(self.source))
+        else:
+            session.intake.add_files([Path(self.source)])
+        self._wait(lambda: bool(session.current or session.intake.pending))
+        if session.intake.pending:
+            self._shoot("1-slides-pixel-size")
+            session.intake.give_mpp(self.arguments.mpp)
+        self._wait(lambda: bool(session.current))
+
+    def _wait(self, condition: Callable[[], bool]) -> None:
+        end = time.monotonic() + _LONGEST_STEP_SECONDS
+        while not condition():
+            if time.monotonic() > end:
+                raise GlandsError(f"{self.name}: a step did not end in time.")
+            QApplication.processEvents()
+            time.sleep(0.02)
+
+    def _shoot(self, name: str) -> None:
+        for view in self.workbench.views.values():
+            if view.status.text().startswith("⚠"):
+                print(f"{self.name}: {view.title}: {view.status.text()}", file=sys.stderr)
+        end = time.monotonic() + 1.0  # layers and layouts settle
+        self._wait(lambda: time.monotonic() > end)
+        path = self.arguments.out / f"{self.name}-{name}.png"
+        self.viewer.window.screenshot(str(path), flash=False, canvas_only=False)
+
+
+if __name__ == "__main__":
+    napari.utils.notifications.notification_manager.notification_ready.disconnect()
+    sys.exit(main())
