@@ -13,6 +13,7 @@ from napari_glands.cli.files import export_all
 from napari_glands.cli.options import Changes, changed, with_settings
 from napari_glands.cli.terminal import note, print_json, print_table, work
 from napari_glands.jobs import CancelToken, Report
+from napari_glands.project.runs import GENERAL_OPTIONS
 from napari_glands.settings import Settings, load_settings
 
 __all__ = ["exterior", "measure", "new", "predict", "priors", "run", "train"]
@@ -99,7 +100,7 @@ def run(
     typer.echo(f"Next: napari-glands export --project {project} --format png --out FOLDER")
 
 
-@with_settings(exterior=None, general=("device", "seed"))
+@with_settings(exterior=None, general=GENERAL_OPTIONS["exterior"])
 def exterior(*, project: ProjectOption, as_json: JsonOption = False, changes: Changes) -> None:
     """Stage 1: find the gland exterior in all slides, without labels."""
     from napari_glands.project.steps import run_exterior
@@ -126,7 +127,7 @@ def priors(
     _run_step(run_priors, project, changes, as_json, replace_curated=replace_curated)
 
 
-@with_settings(train=None, general=("device", "seed"))
+@with_settings(train=None, general=GENERAL_OPTIONS["train"])
 def train(
     *,
     project: ProjectOption,
@@ -140,7 +141,7 @@ def train(
     _run_step(run_train, project, changes, as_json, name=name)
 
 
-@with_settings(predict=None, general=("device",))
+@with_settings(predict=None, general=GENERAL_OPTIONS["predict"])
 def predict(
     *,
     images: Annotated[

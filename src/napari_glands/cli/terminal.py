@@ -152,11 +152,12 @@ def _progress() -> Iterator[Callable[[Event], None]]:
     """Give a listener for events: bars in a terminal, lines elsewhere."""
     console = _stderr()
     if not console.is_terminal:
-        last = [""]
+        last = [("", "")]
 
         def say(event: Event) -> None:
-            if event.message and event.message != last[0]:
-                last[0] = event.message
+            said = (event.step, event.message)
+            if event.message and said != last[0]:
+                last[0] = said
                 console.print(
                     escape(f"{event.step} {event.fraction:4.0%} {event.message}"),
                     highlight=False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -52,6 +53,8 @@ class Project:
         self.read_only_reason = reason
         self._content = content
         self._lock = lock
+        # The workbench saves edits while a job saves results.
+        self._saving = threading.RLock()
 
     # ---- opening and closing
 
@@ -194,7 +197,8 @@ class Project:
 
     def record_step(self, step: str, record: StepRecord) -> None:
         """Save the provenance of a run."""
-        self._update(steps={**self._content.steps, step: record})
+        with self._saving:
+            self._update(steps={**self._content.steps, step: record})
 
     # ---- slides
 
@@ -243,14 +247,8 @@ class Project:
         entries = []
         for source in sources:
             slide = registry.opened(source, mpp, self.settings)
-            known = {entry.checksum: entry for entry in self._content.slides}
-            entry = known.get(slide.checksum)
-            if entry is None:
-                entry = registry.enter(slide, self.path, self._staging)
-                self._update(slides=[*self._content.slides, entry])
-            elif slide.mpp_source == "given" and slide.mpp != entry.mpp:
-                entry = self._with_mpp(entry, slide)
-            entries.append(entry)
+            with self._saving:
+                entries.append(self._added(slide))
         return entries
 
     def slide(self, slide_id: str) -> Slide:
@@ -273,7 +271,8 @@ class Project:
         """
         self.require_writable()
         moved = registry.relocated(self.entry(slide_id), Path(path), self.path)
-        self._update(slides=[moved if e.id == slide_id else e for e in self._content.slides])
+        with self._saving:
+            self._update(slides=[moved if e.id == slide_id else e for e in self._content.slides])
         return moved
 
     # ---- results of one slide
@@ -412,8 +411,9 @@ class Project:
         from napari_glands.project.atomic import write_text
 
         self.require_writable()
-        write_text(self.measurements_path(slide_id), table.to_csv(index=False))
-        self._update(measurements={**self._content.measurements, slide_id: content})
+        with self._saving:
+            write_text(self.measurements_path(slide_id), table.to_csv(index=False))
+            self._update(measurements={**self._content.measurements, slide_id: content})
 
     def load_measurements(self, slide_id: str) -> pd.DataFrame:
         """Load the table of a slide's glands; `GlandsError` when there is none."""
@@ -510,12 +510,23 @@ class Project:
             seconds = (self.facts(result.slide_id, name) or {}).get("seconds", 0.0)
         save = getattr(self._store(result.slide_id), f"save_{name}")
         try:
-            save(result, fingerprint=fingerprint, seconds=seconds, **facts)
+            with self._saving:
+                save(result, fingerprint=fingerprint, seconds=seconds, **facts)
         except OSError as error:
             raise GlandsError(
                 f"Cannot save the {name} of {self.entry(result.slide_id).name}: "
                 f"{error.strerror or error}."
             ) from error
+
+    def _added(self, slide: Slide) -> SlideEntry:
+        """Return the record of a slide, made if it is new."""
+        for entry in self._content.slides:
+            if entry.checksum == slide.checksum:
+                new_mpp = slide.mpp_source == "given" and slide.mpp != entry.mpp
+                return self._with_mpp(entry, slide) if new_mpp else entry
+        entry = registry.enter(slide, self.path, self._staging)
+        self._update(slides=[*self._content.slides, entry])
+        return entry
 
     def _with_mpp(self, entry: SlideEntry, slide: Slide) -> SlideEntry:
         """Give a slide another pixel size, as long as nothing was made with the former one."""
@@ -538,14 +549,15 @@ class Project:
     def _update(self, **changes: Any) -> None:
         """Change fields of the project file, on the disk first."""
         self.require_writable()
-        content = self._content.model_copy(update=changes)
-        try:
-            schema.write_project_file(self.path / "project.json", content)
-        except OSError as error:
-            raise GlandsError(
-                f"Cannot save {self.path / 'project.json'}: {error.strerror}."
-            ) from error
-        self._content = content
+        with self._saving:
+            content = self._content.model_copy(update=changes)
+            try:
+                schema.write_project_file(self.path / "project.json", content)
+            except OSError as error:
+                raise GlandsError(
+                    f"Cannot save {self.path / 'project.json'}: {error.strerror}."
+                ) from error
+            self._content = content
 
     def _recover(self, version: int) -> None:
         """Tidy up after a process that died, and bring an older project up to date."""

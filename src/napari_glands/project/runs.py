@@ -20,8 +20,14 @@ from napari_glands.project.folder import Project
 from napari_glands.project.schema import StepRecord
 from napari_glands.settings import Settings
 
-__all__ = ["Run", "command_line", "recorded_run"]
+__all__ = ["GENERAL_OPTIONS", "Run", "command_line", "option_name", "recorded_run"]
 
+# The general settings that each step's command takes as options; the others are the project's.
+GENERAL_OPTIONS: dict[str, tuple[str, ...]] = {
+    "exterior": ("device", "seed"),
+    "train": ("device", "seed"),
+    "predict": ("device",),
+}
 _VERSIONS = ("napari-glands", "torch", "numpy", "scikit-image")
 
 
@@ -39,6 +45,12 @@ class Run:
 
     folder: Path
     report: Report
+
+    def drop_checkpoints(self) -> None:
+        """Remove what only a resumed training needs, which is large."""
+        for pattern in ("*.ckpt", "*.safetensors"):
+            for file in self.folder.rglob(pattern):
+                file.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -117,7 +129,7 @@ def command_line(project: Path, step: str, settings: Settings) -> str:
     Options at their default are left out.
     """
     words = ["napari-glands", step, "--project", str(project)]
-    for name in ("seed", "device"):
+    for name in GENERAL_OPTIONS.get(step, ()):
         words += _option(settings.general, name)
     values = getattr(settings, step, None)
     if values is not None:

@@ -235,12 +235,12 @@ def run_train(
     fingerprint = project.train_fingerprint(settings, [e.id for e in entries])
     saved = project.model_facts(name)
     if saved and saved["finished"] and saved["fingerprint"] == fingerprint:
-        report(Event("train", 1, f"The model {name} is trained and up to date"))
+        report(Event("train", 1, f"Trained before and up to date: model {name}"))
         return StepResult("train", (), (name,), 0.0)
     priors = [project.load_priors(entry.id) for entry in entries]
     if not any(p.used.any() for p in priors):
         raise GlandsError(
-            f"No priors to learn from in any of the {len(priors)} slides. Look at the exterior map "
+            f"No priors to learn from in {_count(entries)}. Look at the exterior map "
             "and choose another exterior cluster, lower the smallest solidity or area of priors, "
             "or draw a few by hand."
         )
@@ -259,14 +259,20 @@ def run_train(
     ) as run:
         try:
             model = train(
-                slides, priors, settings, run_dir=run.folder, report=run.report, cancel=cancel
+                slides,
+                priors,
+                settings,
+                run_dir=run.folder,
+                name=name,
+                report=run.report,
+                cancel=cancel,
             )
         except Cancelled:  # before there was a model
             return StepResult("train", (), (), time.perf_counter() - clock)
         stopped = cancel.cancelled or model.metrics.get("stopped") == "cancelled"
-        project.save_model(
-            replace(model, name=name), name, fingerprint=fingerprint, finished=not stopped
-        )
+        project.save_model(model, name, fingerprint=fingerprint, finished=not stopped)
+        if not stopped:
+            run.drop_checkpoints()
     return StepResult("train", (name,), (), time.perf_counter() - clock)
 
 
@@ -507,13 +513,17 @@ def _part(report: Report, start: float, share: float) -> Report:
 
 
 def _nothing_to_do(step: str, kept: Sequence[SlideEntry], report: Report) -> StepResult:
-    report(Event(step, 1, f"All {len(kept)} slides are finished and up to date"))
+    report(Event(step, 1, f"Finished before and up to date: {_count(kept)}"))
     return StepResult(step, (), _ids(kept), 0.0)
 
 
 def _say_kept(step: str, kept: Sequence[SlideEntry], report: Report) -> None:
     if kept:
-        report(Event(step, 0, f"{len(kept)} slides are finished and up to date"))
+        report(Event(step, 0, f"Finished before and up to date: {_count(kept)}"))
+
+
+def _count(entries: Sequence[SlideEntry]) -> str:
+    return "1 slide" if len(entries) == 1 else f"{len(entries)} slides"
 
 
 def _ids(entries: Sequence[SlideEntry]) -> tuple[str, ...]:
