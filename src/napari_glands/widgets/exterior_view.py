@@ -25,7 +25,7 @@ from napari_glands.widgets.step_view import StepView
 
 __all__ = ["ClusterRow", "ExteriorView"]
 
-_COLUMNS = ("", "Haem.", "L*", "Area", "Adjacent", "Score")
+_COLUMNS = ("", "Haem.", "L*", "Area", "Adj.", "Score")
 _TOOLTIPS = (
     "The cluster and its colour in the cluster map",
     "Mean haematoxylin optical density",

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import (
     QGridLayout,
     QLabel,
     QMenu,
+    QPushButton,
     QSizePolicy,
     QToolButton,
     QWidget,
@@ -40,9 +41,7 @@ class ProjectBar(QWidget):
         super().__init__()
         self.name = QLabel("No project yet")
         self.name.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self.menu_button = QToolButton()
-        self.menu_button.setText("Project")
-        self.menu_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.menu_button = QPushButton("Project")
         self.menu = QMenu(self)
         self.menu.addAction("New project…", self._new)
         self.menu.addAction("Open project…", self._open)

@@ -166,8 +166,9 @@ def _field_widget(name: str, field: FieldInfo, value: Any) -> ValueWidget:
         widget.native.setPlaceholderText(_AUTOMATIC)
         return widget
     if kind is bool:
-        # A check box would repeat its label as its text.
-        return CheckBox(value=value, name=name, text="", tooltip=field.description)
+        box = CheckBox(value=value, name=name, tooltip=field.description)
+        box.native.setText("")  # the label stands before it, as for the other fields
+        return box
     if kind is int:
         low, high = _bounds(field, whole=True)
         return SpinBox(value=value, min=low, max=high, **common)

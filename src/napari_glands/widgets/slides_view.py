@@ -83,7 +83,7 @@ class SlidesView(StepView):
 
     def __init__(self, settings: GeneralSettings, samples: Sequence[tuple[str, str]]) -> None:
         super().__init__(
-            "Slides", "Choose the images to work on. They stay where they are.", "", settings
+            "Slides", "Choose the images to work on. The files stay where they are.", "", settings
         )
         self.list = self._make_list()
         self.mpp_frame = self._make_mpp_frame(settings.default_mpp)
@@ -118,8 +118,6 @@ class SlidesView(StepView):
         tree.setHeaderLabels(["Slide", "µm/px", "State"])
         tree.setRootIsDecorated(False)
         tree.setUniformRowHeights(True)
-        tree.setMinimumHeight(100)
-        tree.setMaximumHeight(220)
         tree.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         header: Any = tree.header()
         header.setStretchLastSection(False)
@@ -162,12 +160,20 @@ class SlidesView(StepView):
             if row.id == current:
                 self.list.setCurrentItem(item)
         self.list.blockSignals(False)
+        self._fit_list()
         names = [row.name for row in rows if row.assumed]
         self.mpp_frame.setVisible(bool(names))
         if names:
             who = names[0] if len(names) == 1 else f"{len(names)} images"
             verb = "does not state its" if len(names) == 1 else "do not state their"
             self.mpp_text.setText(f"{who} {verb} pixel size. How large is one pixel?")
+
+    def _fit_list(self) -> None:
+        """Make the list as high as its slides, within reason."""
+        header: Any = self.list.header()
+        row = self.list.sizeHintForRow(0) if self.list.topLevelItemCount() else 16
+        rows = min(max(self.list.topLevelItemCount(), 3), 12)
+        self.list.setFixedHeight(header.sizeHint().height() + rows * row + 8)
 
     def _on_current(self, item: QTreeWidgetItem | None) -> None:
         if item is not None:

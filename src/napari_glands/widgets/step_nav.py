@@ -11,7 +11,7 @@ __all__ = ["StepNav"]
 
 _STYLE = """
 QToolButton { padding: 4px 1px; }
-QToolButton:checked { background-color: palette(highlight); font-weight: bold; }
+QToolButton:checked { background-color: palette(highlight); color: white; }
 """
 
 
@@ -38,8 +38,8 @@ class StepNav(QWidget):
         for index, title in enumerate(titles):
             button = QToolButton()
             button.setCheckable(True)
-            button.setText(title)
-            button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+            button.setText(f"{title}\n·")
+            button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
             self._group.addButton(button, index)
             layout.addWidget(button)
             self.buttons.append(button)
@@ -54,6 +54,7 @@ class StepNav(QWidget):
         """Show whether a step can run and whether it has run."""
         button = self.buttons[index]
         # Steps that must wait can still be looked at: the view says what is missing.
-        button.setText(f"✓ {self._titles[index]}" if done else self._titles[index])
+        # The tick has a line of its own: six names with ticks beside them are too wide.
+        button.setText(f"{self._titles[index]}\n{'✓' if done else '·'}")
         button.setToolTip(tooltip)
-        button.setStyleSheet(_STYLE if ready else _STYLE + "QToolButton { color: gray; }")
+        button.setStyleSheet(_STYLE if ready else "QToolButton { color: gray; }" + _STYLE)

@@ -22,11 +22,7 @@ def heading(text: str) -> QLabel:
 def sentence(text: str = "") -> QLabel:
     """Return a label that wraps at the dock's width instead of widening it."""
     label = QLabel(text)
-    label.setWordWrap(True)
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    # Wrapped text must neither ask for more width than there is nor be cut off below.
-    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
-    label.setMinimumWidth(50)
+    _wrap(label)
     return label
 
 
@@ -35,13 +31,20 @@ class StatusLabel(QLabel):
 
     def __init__(self) -> None:
         super().__init__("")
-        self.setWordWrap(True)
-        self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
-        self.setMinimumWidth(50)
+        _wrap(self)
 
     def say(self, text: str, *, problem: bool = False) -> None:
         """Show `text`; an empty one takes no room."""
         self.setText(f"⚠ {text}" if problem and text else text)
         self.setStyleSheet(_ERROR_STYLE if problem else "")
         self.setVisible(bool(text))
+
+
+def _wrap(label: QLabel) -> None:
+    """Make a label neither ask for more width than there is nor be cut off below."""
+    label.setWordWrap(True)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    policy = QSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+    policy.setHeightForWidth(True)
+    label.setSizePolicy(policy)
+    label.setMinimumWidth(50)

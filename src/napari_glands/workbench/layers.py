@@ -174,7 +174,7 @@ class SlideLayers:
     def show_priors(self, priors: Priors, content: str, *, create: bool) -> Labels | None:
         """Show priors for editing; return the layer when it is a new one."""
         # napari paints into the array: the one that was loaded stays as the base of comparison.
-        layer = Labels(priors.labels.copy(), name="Priors", opacity=0.6)
+        layer = Labels(priors.labels.copy(), name="Priors", opacity=0.5)
         layer.colormap = color_by_state(priors)
         shown = self._renew(layer, priors.grid, priors.slide_id, "priors", content, create)
         return layer if shown is layer else None

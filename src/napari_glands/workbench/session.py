@@ -212,7 +212,14 @@ class Session(QObject):
         hidden = {
             "exterior": {"exterior": True, "preview": False},
             "priors": {"priors": True, "exterior": False, "clusters": False, "preview": False},
-            "predict": {"probability": True, "glands": True, "priors": False, "exterior": False},
+            "predict": {
+                "probability": True,
+                "glands": True,
+                "priors": False,
+                "exterior": False,
+                "clusters": False,
+                "preview": False,
+            },
         }
         self.refresh(create=True, visible=hidden.get(step))
 
