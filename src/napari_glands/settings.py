@@ -188,6 +188,12 @@ class PriorSettings(StepSettings):
     min_score: float = _setting(
         0.82, "Smallest score", "Priors that score lower are not proposed.", ge=0, le=1
     )
+    compact: bool = _setting(
+        True,
+        "Compact glands",
+        "In a slide where no ring closes, take compact pieces of exterior for glands without a "
+        "visible interior.",
+    )
     ring_width_um: float = _setting(
         7.5,
         "Ring width",

@@ -6,6 +6,7 @@ import numpy as np
 from scipy import ndimage as ndi
 
 from napari_glands.exterior.maps import ExteriorMap
+from napari_glands.priors.compact import compact_exteriors
 from napari_glands.priors.prior import Prior, Priors
 from napari_glands.priors.rings import (
     Ring,
@@ -16,10 +17,12 @@ from napari_glands.priors.rings import (
 )
 from napari_glands.priors.scores import RingScorer, RingScores
 from napari_glands.progress import CancelToken, Event, Report, ignore
-from napari_glands.settings import Settings
-from napari_glands.slides import Slide
+from napari_glands.settings import PriorSettings, Settings
+from napari_glands.slides import Grid, Slide
 
 __all__ = ["mine_priors"]
+
+Scored = list[tuple[Ring, RingScores]]
 
 
 def mine_priors(
@@ -57,37 +60,39 @@ def mine_priors(
     wishes, grid = settings.priors, exterior.grid
     smooth = ndi.gaussian_filter(exterior.exterior, grid.pixels(wishes.smoothing_um))
     levels = exterior_levels(wishes.strictest, wishes.most_lenient, wishes.levels)
+    bounds = grid.area_pixels(wishes.min_area_um2), grid.area_pixels(wishes.max_area_um2)
+    width = grid.pixels(wishes.ring_width_um)
     walls: list[np.ndarray] = []
     rings: list[Ring] = []
     for i, level in enumerate(levels):
         if cancel is not None:
             cancel.check()
         walls.append(wall_at(smooth, level))
-        rings += closed_rings(
-            walls[-1],
-            float(level),
-            grid.area_pixels(wishes.min_area_um2),
-            grid.area_pixels(wishes.max_area_um2),
-            wishes.min_solidity,
-        )
+        rings += closed_rings(walls[-1], float(level), *bounds, wishes.min_solidity)
         report(Event("priors", (i + 1) / (len(levels) + 1), f"Sweeping {slide.name}"))
-    scorer = RingScorer(smooth, walls, grid.pixels(wishes.ring_width_um))
-    scored = [(ring, scorer(ring)) for ring in rings]
-    scored = [
-        (r, s) for r, s in scored if s.ring >= wishes.min_ring and s.score >= wishes.min_score
-    ]
-    labels, kept = resolve_overlaps(
-        [ring for ring, _ in scored], [scores.score for _, scores in scored], grid.shape
-    )
-    table = tuple(
-        _prior(
-            label + 1, *scored[i], area_um2=float((labels == label + 1).sum()) * grid.pixel_area_um2
-        )
-        for label, i in enumerate(kept)
-    )
+    scorer = RingScorer(smooth, walls, width)
+    kept = _good_enough([(ring, scorer(ring)) for ring in rings], wishes)
+    if not kept and wishes.compact:
+        pieces = compact_exteriors(smooth, walls, list(levels), *bounds, width)
+        kept = _good_enough(pieces, wishes)
+    labels, table = _painted(kept, grid)
     report(Event("priors", 1.0, f"{len(table)} priors in {slide.name}"))
     map_255 = np.rint(exterior.exterior * 255).astype(np.uint8)
     return Priors(slide.id, grid, labels, table, map_255, settings)
+
+
+def _good_enough(scored: Scored, wishes: PriorSettings) -> Scored:
+    return [(r, s) for r, s in scored if s.ring >= wishes.min_ring and s.score >= wishes.min_score]
+
+
+def _painted(scored: Scored, grid: Grid) -> tuple[np.ndarray, tuple[Prior, ...]]:
+    """Resolve overlaps; return the label image and the table."""
+    labels, kept = resolve_overlaps(
+        [ring for ring, _ in scored], [scores.score for _, scores in scored], grid.shape
+    )
+    areas = np.bincount(labels.ravel(), minlength=len(kept) + 1) * grid.pixel_area_um2
+    rows = (_prior(n + 1, *scored[i], float(areas[n + 1])) for n, i in enumerate(kept))
+    return labels, tuple(rows)
 
 
 def _prior(label: int, ring: Ring, scores: RingScores, area_um2: float) -> Prior:

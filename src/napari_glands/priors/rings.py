@@ -9,7 +9,15 @@ import numpy as np
 from scipy import ndimage as ndi
 from skimage import measure
 
-__all__ = ["Ring", "closed_rings", "enclosed_by", "exterior_levels", "resolve_overlaps", "wall_at"]
+__all__ = [
+    "Ring",
+    "closed_rings",
+    "enclosed_by",
+    "exterior_levels",
+    "resolve_overlaps",
+    "wall_at",
+    "widened",
+]
 
 
 @dataclass(frozen=True)
@@ -84,6 +92,18 @@ def closed_rings(
     for region in measure.regionprops(enclosed_by(wall)):
         if min_area <= region.area <= max_area and region.solidity >= min_solidity:
             yield Ring(level, region.slice, region.image_filled, float(region.solidity))
+
+
+def widened(
+    ring: Ring, margin: int, shape: tuple[int, int]
+) -> tuple[tuple[slice, slice], np.ndarray]:
+    """Widen a ring's box by a margin within an image; return the box and the mask in it."""
+    box, pad = [], []
+    for part, n in zip(ring.box, shape, strict=True):
+        start, stop = max(0, part.start - margin), min(n, part.stop + margin)
+        box.append(slice(start, stop))
+        pad.append((part.start - start, stop - part.stop))
+    return (box[0], box[1]), np.pad(ring.mask, pad)
 
 
 def resolve_overlaps(

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from skimage import morphology
 
-from napari_glands.priors.rings import Ring, enclosed_by
+from napari_glands.priors.rings import Ring, enclosed_by, widened
 
-__all__ = ["RingScorer", "RingScores", "fold"]
+__all__ = ["RingScorer", "RingScores", "Stability", "fold"]
 
 _SAME_REGION = 0.5  # intersection over union above which two levels enclose the same region
 _FULL_CONTRAST = 0.3  # step of the exterior map at which contrast stops mattering
@@ -37,6 +37,31 @@ def fold(solidity: float, contrast: float, ring: float, stability: float) -> flo
     return float((solidity * step * ring * (0.5 + 0.5 * stability)) ** 0.25)
 
 
+class Stability:
+    """Share of the exterior levels that show nearly the same region.
+
+    Parameters
+    ----------
+    regions
+        int (y, x) numbered regions at every level of the sweep.
+    """
+
+    def __init__(self, regions: Sequence[np.ndarray]) -> None:
+        self._regions = regions
+        self._sizes = [np.bincount(labels.ravel()) for labels in regions]
+
+    def __call__(self, ring: Ring) -> float:
+        """Count the levels at which some region mostly coincides with `ring`."""
+        same = 0
+        for labels, sizes in zip(self._regions, self._sizes, strict=True):
+            overlaps = np.bincount(labels[ring.box][ring.mask], minlength=1)
+            overlaps[0] = 0
+            best = int(overlaps.argmax())
+            union = ring.area + sizes[best] - overlaps[best]
+            same += bool(overlaps[best] >= _SAME_REGION * union)
+        return same / len(self._regions)
+
+
 class RingScorer:
     """Scores rings against the exterior map that they were found in.
 
@@ -54,14 +79,13 @@ class RingScorer:
         self, exterior: np.ndarray, walls: Sequence[np.ndarray], ring_width: float
     ) -> None:
         self._exterior = exterior
-        self._enclosed = [enclosed_by(wall) for wall in walls]
-        self._sizes = [np.bincount(labels.ravel()) for labels in self._enclosed]
+        self._stability = Stability([enclosed_by(wall) for wall in walls])
         self._clear = walls[len(walls) // 2]
         self._width = max(1, round(ring_width))
 
     def __call__(self, ring: Ring) -> RingScores:
         """Score one ring."""
-        box, mask = self._around(ring)
+        box, mask = widened(ring, self._width + 1, self._exterior.shape)
         band = morphology.dilation(mask, morphology.disk(self._width)) & ~mask
         exterior = self._exterior[box]
         contrast = float(exterior[band].mean() - exterior[mask].mean())
@@ -69,30 +93,9 @@ class RingScorer:
             ring.solidity, contrast, self._completeness(box, mask), self._stability(ring)
         )
 
-    def _around(self, ring: Ring) -> tuple[tuple[slice, slice], np.ndarray]:
-        """Widen a ring's box by its ring width, within the image."""
-        margin = self._width + 1
-        box, pad = [], []
-        for part, n in zip(ring.box, self._exterior.shape, strict=True):
-            start, stop = max(0, part.start - margin), min(n, part.stop + margin)
-            box.append(slice(start, stop))
-            pad.append((part.start - start, stop - part.stop))
-        return (box[0], box[1]), np.pad(ring.mask, pad)
-
     def _completeness(self, box: tuple[slice, slice], mask: np.ndarray) -> float:
         """Share of the outline with clear exterior within half a ring width."""
         outline = morphology.dilation(mask, morphology.disk(1)) & ~mask
         reach = morphology.disk(max(1, self._width // 2))
         backed = morphology.dilation(self._clear[box] & ~mask, reach)
         return float(backed[outline].mean())
-
-    def _stability(self, ring: Ring) -> float:
-        """Share of the levels that enclose nearly the same region."""
-        same = 0
-        for labels, sizes in zip(self._enclosed, self._sizes, strict=True):
-            overlaps = np.bincount(labels[ring.box][ring.mask], minlength=1)
-            overlaps[0] = 0
-            best = int(overlaps.argmax())
-            union = ring.area + sizes[best] - overlaps[best]
-            same += bool(overlaps[best] >= _SAME_REGION * union)
-        return same / len(self._enclosed)
