@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import torch
@@ -34,7 +35,7 @@ class Device:
         """The torch device."""
         return torch.device(self.name)
 
-    def autocast(self) -> torch.amp.autocast:
+    def autocast(self) -> AbstractContextManager:
         """Return the mixed-precision context for forward passes on this device."""
         return torch.amp.autocast(self.name, dtype=torch.bfloat16, enabled=self.bf16)
 

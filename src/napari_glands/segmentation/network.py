@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import segmentation_models_pytorch as smp
 import torch
+from huggingface_hub import constants
 from torch import nn
 
 from napari_glands.errors import GlandsError
@@ -16,6 +21,7 @@ __all__ = ["STRIDE", "EncoderChoice", "GlandPSPNet", "build_network"]
 _log = logging.getLogger(__name__)
 
 STRIDE = 8  # pixels of the input per pixel of the embedding
+_HUB_PATIENCE = 5.0  # seconds
 CLASSES = 2  # background, gland
 
 
@@ -94,13 +100,38 @@ def build_network(encoder: str, weights: str) -> tuple[GlandPSPNet, EncoderChoic
         choice = EncoderChoice(encoder, "none", "random weights were asked for")
         return GlandPSPNet(encoder, None), choice
     try:
-        return GlandPSPNet(encoder, weights), EncoderChoice(
-            encoder, weights, "pretrained weights were loaded"
-        )
+        with _impatient_hub():
+            network = GlandPSPNet(encoder, weights)
     except Exception as error:  # hub, network and cache each raise their own types
-        _log.warning("Pretrained weights of %s are not to be had: %s", encoder, error)
+        _log.info("Pretrained weights of %s are not to be had: %s", encoder, error)
         reason = (
-            f"{weights} weights of {encoder} could not be downloaded "
-            f"({type(error).__name__}); training starts from random weights"
+            f"{weights} weights of {encoder} could not be downloaded, so training starts from "
+            "random weights"
         )
         return GlandPSPNet(encoder, None), EncoderChoice(encoder, "none", reason)
+    return network, EncoderChoice(encoder, weights, "pretrained weights were loaded")
+
+
+@contextmanager
+def _impatient_hub() -> Iterator[None]:
+    """Look for cached weights only, when the hub does not answer at once.
+
+    The hub's client would try for half a minute before it gives up.
+    """
+    before = constants.HF_HUB_OFFLINE
+    constants.HF_HUB_OFFLINE = before or not _answers(constants.ENDPOINT)
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
+
+
+def _answers(address: str) -> bool:
+    """Whether a web server answers at all, be it with an error."""
+    try:
+        urlopen(Request(address, method="HEAD"), timeout=_HUB_PATIENCE).close()
+    except HTTPError:
+        return True
+    except (OSError, ValueError):
+        return False
+    return True
