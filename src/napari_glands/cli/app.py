@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import napari_glands
-from napari_glands.cli import demo, doctor, files, steps, viewer
+from napari_glands.cli import benchmark, demo, doctor, files, steps, viewer
 
 __all__ = ["app"]
 
@@ -55,5 +55,6 @@ app.command("predict", rich_help_panel=_STEPS)(steps.predict)
 app.command("measure", rich_help_panel=_STEPS)(steps.measure)
 app.command("export", rich_help_panel=_FILES)(files.export)
 app.command("evaluate", rich_help_panel=_FILES)(files.evaluate)
+app.add_typer(benchmark.app, name="benchmark", rich_help_panel=_FILES)
 app.command("open", rich_help_panel=_APP)(viewer.open_viewer)
 app.command("doctor", rich_help_panel=_APP)(doctor.doctor)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from skimage.measure import label
 
 from napari_glands.errors import GlandsError
 
-__all__ = ["list_label_files", "pairing_key", "read_label_image"]
+__all__ = ["label_files_of", "list_label_files", "pairing_key", "read_label_image"]
 
 SUFFIXES = ("_anno", "_mask", "_labels")
 """Endings of a file's stem that say that it holds labels; pairing leaves them out."""
@@ -61,6 +62,24 @@ def list_label_files(folder: str | Path) -> dict[str, Path]:
         key = pairing_key(path)
         found[key] = _label_file_of(found[key], path) if key in found else path
     return found
+
+
+def label_files_of(images: Sequence[Path], folder: str | Path) -> list[Path]:
+    """Find the label image of every image in a folder, by name; nothing is read.
+
+    Raises
+    ------
+    GlandsError
+        When an image has none, or the folder cannot be read.
+    """
+    labels = list_label_files(folder)
+    for image in images:
+        if pairing_key(image) not in labels:
+            raise GlandsError(
+                f"{image.name} has no label image in {folder}: name it {image.stem}.png, or with "
+                f"one of {', '.join(SUFFIXES)} at its end, or leave the image out."
+            )
+    return [labels[pairing_key(image)] for image in images]
 
 
 def _label_file_of(one: Path, other: Path) -> Path:
