@@ -1,4 +1,4 @@
-"""Torch and the viewer's graphics driver in one process."""
+"""What keeps the viewer's graphics driver from taking the process down."""
 
 from __future__ import annotations
 
@@ -6,9 +6,14 @@ import importlib.util
 import logging
 import os
 import sys
+import weakref
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["load_triton_beside_mesa"]
+if TYPE_CHECKING:
+    import napari
+
+__all__ = ["load_triton_beside_mesa", "remove_layers_in_canvas_context"]
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +39,24 @@ def load_triton_beside_mesa() -> None:
         logger.info("triton could not be loaded", exc_info=True)
     finally:
         sys.setdlopenflags(flags)
+
+
+def remove_layers_in_canvas_context(viewer: napari.Viewer) -> None:
+    """Make the canvas' OpenGL context current before a layer is removed, by whomever.
+
+    napari (0.9.2) deletes the layer's shaders right then, in whatever context happens to be
+    current; when that is the one in which Qt composes the window, Mesa crashes at a later draw.
+    """
+    known = weakref.ref(viewer)
+
+    def make_current(event: Any) -> None:
+        window = getattr(known(), "window", None)
+        view = getattr(window, "_qt_viewer", None)
+        native = getattr(getattr(view, "canvas", None), "native", None)
+        if native is not None:
+            native.makeCurrent()
+
+    viewer.layers.events.removing.connect(make_current)
 
 
 def _mesa_brought_llvm() -> bool:

@@ -17,6 +17,7 @@ from napari_glands.jobs import Outcome
 from napari_glands.progress import Event
 from napari_glands.project import Project
 from napari_glands.settings import Settings, StepSettings
+from napari_glands.workbench.coexistence import remove_layers_in_canvas_context
 from napari_glands.workbench.intake import Intake
 from napari_glands.workbench.layers import SlideLayers
 from napari_glands.workbench.loading import load_shown
@@ -60,6 +61,7 @@ class Session(QObject):
         super().__init__(QApplication.instance())
         self.tasks = Tasks(self)
         self.layers = SlideLayers(viewer)
+        remove_layers_in_canvas_context(viewer)
         self.settings = preferred_settings()
         self.project: Project | None = None
         self.facts = Facts()
@@ -186,10 +188,10 @@ class Session(QObject):
         self.shown = shown
         if shown is None:
             self.current = ""
+            self.layers.show_only("")
             return
         slide_id, contents = shown.slide.id, shown.contents
         fresh, self.current = slide_id != self.current, slide_id
-        self.layers.show_only(slide_id)
         adopted = self.intake.take_adopted(slide_id)
         if adopted is not None:
             self.layers.adopt(adopted, shown.slide)
@@ -203,6 +205,8 @@ class Session(QObject):
             self.editor.show(self.project, shown.priors, contents["priors"], create=create)
         if shown.prediction is not None:
             self.layers.show_prediction(shown.prediction, contents["prediction"], create=create)
+        # Last, so that the view does not jump for want of layers.
+        self.layers.show_only(slide_id)
         if fresh:
             self._show_latest_result(shown)
             self.layers.look_at_all()

@@ -1,0 +1,190 @@
+"""A workbench on a real canvas, driven by clicks and keys."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+# Before napari reads it: the tests must not touch the preferences of whoever runs them.
+os.environ["NAPARI_CONFIG"] = ""
+
+import numpy as np
+import pytest
+from qtpy.QtCore import QPoint, Qt
+
+from napari_glands.exterior import ClusterEvidence, ExteriorMap
+from napari_glands.priors import Prior, Priors
+from napari_glands.segmentation.result import Prediction
+from napari_glands.settings import Settings
+from napari_glands.slides import open_slide
+
+LEFT = Qt.MouseButton.LeftButton
+MPP = 1.24
+SHAPE = (96, 128)
+
+
+class Bench:
+    """The docked workbench and the hands of a user."""
+
+    def __init__(self, viewer: Any, qtbot: Any, folder: Path) -> None:
+        self.viewer, self.qtbot, self.folder = viewer, qtbot, folder
+        _, self.widget = viewer.window.add_plugin_dock_widget("napari-glands", "Gland workbench")
+        self.session = self.widget.session
+        self.session.editor._timer.setInterval(50)
+
+    def view(self, step: str) -> Any:
+        index = self.widget.steps.index(step)
+        self.qtbot.mouseClick(self.widget.nav.buttons[index], LEFT)
+        return self.widget.views[step]
+
+    def click(self, button: Any) -> None:
+        assert button.isEnabled(), f"{button.text()} is disabled"
+        self.qtbot.mouseClick(button, LEFT)
+
+    def until(self, condition: Callable[[], Any], seconds: float = 30) -> None:
+        self.qtbot.waitUntil(lambda: bool(condition()), timeout=int(seconds * 1000))
+
+    def settle(self) -> None:
+        """Wait until neither job nor queue has anything to do."""
+        self.until(lambda: not self.session.tasks.busy, 120)
+        done: list[bool] = []
+        self.session.tasks.later(lambda: None, lambda _: done.append(True))
+        self.until(lambda: done)
+        self.qtbot.wait(20)
+
+    def run(self, step: str) -> Any:
+        view = self.view(step)
+        self.click(view.run_button)
+        self.settle()
+        return view
+
+    def layer(self, role: str) -> Any:
+        return self.session.layers.find(self.session.current, role)
+
+    def add_slide(self, name: str = "field", image: np.ndarray | None = None) -> str:
+        """Put a slide into the project as adding it does; return its id."""
+        pixels = noise() if image is None else image
+        project = self.session.writable_project()
+        (entry,) = project.add_slides([open_slide(pixels, mpp=MPP, name=name)])
+        self.session.refresh(show=entry.id, create=True)
+        self.until(lambda: self.session.current == entry.id)
+        return entry.id
+
+    def show_results(self) -> None:
+        self.session.refresh(create=True)
+        self.settle()
+
+    # ---- things to work on
+
+    @staticmethod
+    def noise(seed: int = 0) -> np.ndarray:
+        return noise(seed)
+
+    @staticmethod
+    def make_exterior(slide: Any) -> ExteriorMap:
+        return make_exterior(slide)
+
+    @staticmethod
+    def make_priors(slide: Any) -> Priors:
+        return make_priors(slide)
+
+    @staticmethod
+    def make_prediction(slide: Any) -> Prediction:
+        return make_prediction(slide)
+
+    # ---- mouse on the canvas
+
+    def canvas_point(self, role: str, row: float, column: float) -> QPoint:
+        """Return where on the canvas a pixel of a layer is."""
+        y, x = self.layer(role).data_to_world((row, column))[-2:]
+        camera, canvas = self.viewer.camera, self.canvas
+        cy, cx = camera.center[-2:]
+        return QPoint(
+            round((x - cx) * camera.zoom + canvas.width() / 2),
+            round((y - cy) * camera.zoom + canvas.height() / 2),
+        )
+
+    @property
+    def canvas(self) -> Any:
+        return self.viewer.window._qt_viewer.canvas.native
+
+    def click_canvas(self, role: str, row: float, column: float) -> None:
+        point = self.canvas_point(role, row, column)
+        self.qtbot.mouseMove(self.canvas, point)
+        self.qtbot.mousePress(self.canvas, LEFT, pos=point)
+        self.qtbot.mouseRelease(self.canvas, LEFT, pos=point)
+
+    def key(self, key: Any, modifier: Any = Qt.KeyboardModifier.NoModifier) -> None:
+        self.canvas.setFocus()
+        self.qtbot.keyClick(self.canvas, key, modifier)
+
+
+@pytest.fixture
+def bench(make_napari_viewer, qtbot, tmp_path, monkeypatch):
+    monkeypatch.setattr("platformdirs.user_data_path", lambda *a, **k: tmp_path / "data")
+    viewer = make_napari_viewer(show=True)
+    viewer.window.resize(1200, 800)
+    bench = Bench(viewer, qtbot, tmp_path)
+    yield bench
+    session = bench.session
+    session.close()
+    session.closing.join(30)
+    assert not session.closing.is_alive()
+    left = [t.name for t in threading.enumerate() if t.name.startswith("napari-glands")]
+    assert not left, f"threads are left: {left}"
+
+
+def noise(seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(80, 240, (*SHAPE, 3), dtype=np.uint8)
+
+
+def make_exterior(slide: Any, settings: Settings | None = None) -> ExteriorMap:
+    """Two clusters, left and right half; the left one is chosen."""
+    grid = slide.grid(MPP)
+    memberships = np.zeros((2, *grid.shape), np.uint8)
+    half = grid.shape[1] // 2
+    memberships[0, :, :half], memberships[1, :, half:] = 255, 255
+    clusters = np.where(memberships[0] > 0, 1, 2).astype(np.uint8)
+    evidence = tuple(ClusterEvidence(n, 0.2 / n, 40.0 * n, 0.5, 0.3, 1.0 / n) for n in (1, 2))
+    return ExteriorMap(slide.id, grid, clusters, memberships, 1, evidence, settings or Settings())
+
+
+def make_priors(slide: Any) -> Priors:
+    """Two square priors, 1 and 2."""
+    grid = slide.grid(MPP)
+    labels = np.zeros(grid.shape, np.int32)
+    labels[20:40, 20:40], labels[50:70, 70:90] = 1, 2
+    table = tuple(
+        Prior(n, "proposed", 0.9, 0.95, 0.5, 0.9, 0.5, 0.3, 400 * grid.pixel_area_um2)
+        for n in (1, 2)
+    )
+    exterior = np.zeros(grid.shape, np.uint8)
+    return Priors(slide.id, grid, labels, table, exterior, Settings())
+
+
+def make_prediction(slide: Any) -> Prediction:
+    priors = make_priors(slide)
+    return Prediction(
+        slide.id,
+        slide.name,
+        priors.grid,
+        (priors.labels > 0).astype(np.float32) * 0.9,
+        priors.labels,
+        "glands",
+        Settings(),
+    )
+
+
+@pytest.fixture
+def with_priors(bench):
+    """A workbench that shows a slide with an exterior and two priors."""
+    slide_id = bench.add_slide()
+    project = bench.session.project
+    slide = project.slide(slide_id)
+    project.save_exterior(make_exterior(slide), fingerprint="made by a test")
+    project.save_priors(make_priors(slide), fingerprint="made by a test")
+    bench.show_results()
+    return bench

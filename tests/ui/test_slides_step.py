@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+from qtpy.QtWidgets import QFileDialog
+
+
+def save_png(bench):
+    path = bench.folder / "scan.png"
+    Image.fromarray(bench.noise()).save(path)
+    return path
+
+
+def test_at_first_every_step_says_what_is_missing(bench):
+    for step in ("exterior", "priors", "train", "predict"):
+        view = bench.view(step)
+        assert view.missing.isVisible()
+        assert not view.run_button.isEnabled()
+    assert not bench.view("export").buttons["csv"].isEnabled()
+
+
+def test_a_sample_appears_to_scale(bench):
+    view = bench.view("slides")
+    view.samples_menu.actions()[0].trigger()
+    bench.until(lambda: bench.session.current)
+    (layer,) = bench.viewer.layers
+    assert layer.scale == pytest.approx((0.5, 0.5))
+    assert {str(unit) for unit in layer.units} == {"micrometer"}
+    assert layer.metadata["napari_glands"]["role"] == "slide"
+    assert view.list.topLevelItem(0).text(0) == "ihc"
+    assert bench.view("exterior").run_button.isEnabled()
+
+
+def test_the_project_is_kept_from_the_first_slide_on(bench):
+    bench.add_slide()
+    project = bench.session.project
+    assert project.path.is_relative_to(bench.folder / "data")
+    assert project.path.suffix == ".glands"
+
+
+def test_pixel_size_is_asked_for_and_used(bench, monkeypatch):
+    path = save_png(bench)
+    monkeypatch.setattr(QFileDialog, "getOpenFileNames", lambda *a, **k: ([str(path)], ""))
+    view = bench.view("slides")
+    bench.click(view.add_files_button)
+    bench.until(view.mpp_frame.isVisible)
+    assert "pixel size" in bench.view("exterior").missing.text()
+    view = bench.view("slides")
+    view.mpp_box.setValue(0.7)
+    bench.click(view.mpp_button)
+    bench.until(lambda: bench.session.current)
+    assert bench.layer("slide").scale == pytest.approx((0.7, 0.7))
+    assert not view.mpp_frame.isVisible()
+
+
+def test_unreadable_files_are_named_and_the_others_added(bench, monkeypatch):
+    good = save_png(bench)
+    bad = bench.folder / "broken.png"
+    bad.write_bytes(b"\x89PNG\r\n\x1a\nnothing")
+    bench.session.intake.add_files([good, bad])
+    view = bench.view("slides")
+    bench.until(lambda: "broken.png" in view.status.text())
+    assert next(iter(bench.session.intake.pending.values())).name == "scan"
+
+
+def test_an_open_layer_becomes_the_slide_without_a_copy_on_screen(bench):
+    layer = bench.viewer.add_image(bench.noise(), rgb=True, name="what I opened")
+    view = bench.view("slides")
+    bench.click(view.add_layers_button)
+    bench.until(view.mpp_frame.isVisible)
+    view.mpp_box.setValue(1.0)
+    bench.click(view.mpp_button)
+    bench.until(lambda: bench.session.current)
+    assert list(bench.viewer.layers) == [layer]
+    assert bench.layer("slide") is layer
+    assert layer.scale == pytest.approx((1.0, 1.0))
+    bench.click(view.add_layers_button)
+    assert "no open image layer" in view.status.text()
+
+
+def test_another_slide_takes_the_place_of_the_one_on_show(bench):
+    first = bench.add_slide("first", bench.noise(1))
+    second = bench.add_slide("second", bench.noise(2))
+    assert [layer.name for layer in bench.viewer.layers] == ["second"]
+    bench.click(bench.widget.project_bar.previous_button)
+    bench.until(lambda: bench.session.current == first)
+    assert [layer.name for layer in bench.viewer.layers] == ["first"]
+    item = bench.view("slides").list.topLevelItem(1)
+    bench.widget.views["slides"].list.setCurrentItem(item)
+    bench.until(lambda: bench.session.current == second)
+
+
+def test_project_is_saved_under_a_name_and_opened_again(bench):
+    slide_id = bench.add_slide()
+    target = bench.folder / "named.glands"
+    bench.session.save_project_as(target)
+    bench.until(lambda: bench.session.project.path == target)
+    bench.until(lambda: bench.widget.project_bar.name.text() == "named")
+    bench.session.new_project(bench.folder / "empty.glands")
+    bench.until(lambda: bench.session.project.path.stem == "empty")
+    bench.settle()
+    assert len(bench.viewer.layers) == 0
+    bench.session.open_project(target)
+    bench.until(lambda: bench.session.current == slide_id)
+
+
+def test_a_folder_that_is_no_project_is_refused_in_plain_words(bench):
+    bench.session.open_project(bench.folder)
+    view = bench.view("slides")
+    bench.until(lambda: "is not a project" in view.status.text())
+
+
+def test_settings_out_of_bounds_are_refused_at_once(bench):
+    bench.add_slide()
+    view = bench.view("exterior")
+    assert view.run_button.isEnabled()
+    view.form.field("learning_rate").value = 0
+    assert "Learning rate" in view.status.text()
+    assert not view.run_button.isEnabled()
+    view.form.field("learning_rate").value = 0.01
+    assert view.run_button.isEnabled()
+
+
+def test_steps_alone_share_what_the_workbench_works_on(bench):
+    _, exterior = bench.viewer.window.add_plugin_dock_widget("napari-glands", "2 Exterior")
+    assert exterior.session is bench.session
+    bench.add_slide()
+    bench.until(lambda: exterior.views["exterior"].run_button.isEnabled())
+    bench.viewer.window.remove_dock_widget(exterior)
+    bench.add_slide("another", bench.noise(5))  # nothing talks to the removed one
+    bench.settle()
+
+
+def test_large_slides_stay_on_the_disk(bench, shared_data):
+    bench.session.intake.add_files([shared_data / "slides" / "CMU-1-Small-Region.svs"])
+    bench.until(lambda: bench.session.current, 60)
+    layer = bench.layer("slide")
+    assert layer.rgb
+    assert layer.scale == pytest.approx((0.499, 0.499))
+    assert np.asarray(layer.data[-1] if layer.multiscale else layer.data).std() > 5
+
+
+def test_samples_readers_and_writers_work_in_napari(bench):
+    (layer,) = bench.viewer.open_sample("napari-glands", "ihc")
+    assert layer.rgb
+    path = save_png(bench)
+    (image,) = bench.viewer.open(path, plugin="napari-glands")
+    assert image.rgb
+    labels = bench.viewer.add_labels(np.eye(40, dtype=int) * 3, scale=(1.24, 1.24))
+    target = bench.folder / "mine.zarr"
+    labels.save(str(target), plugin="napari-glands")
+    before = len(bench.viewer.layers)
+    opened = bench.viewer.open(target, plugin="napari-glands")
+    assert len(bench.viewer.layers) > before
+    again = next(layer for layer in opened if layer._type_string == "labels")
+    assert again.editable
+    np.testing.assert_array_equal(again.data, labels.data)
+    assert again.scale == pytest.approx((1.24, 1.24))
