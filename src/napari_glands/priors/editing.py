@@ -12,6 +12,8 @@ from napari_glands.priors.prior import STATES, Prior, Priors, PriorState
 
 __all__ = ["from_labels", "with_state"]
 
+_LARGEST_LABEL = np.iinfo(np.int32).max
+
 
 def with_state(priors: Priors, ids: Iterable[int], state: PriorState) -> Priors:
     """Set the state of some priors.
@@ -55,7 +57,7 @@ def from_labels(priors: Priors, labels: np.ndarray) -> Priors:
     Raises
     ------
     GlandsError
-        When the shape differs or a label is negative.
+        When the shape differs, or a label is negative or too large for 32 bits.
     """
     if labels.shape != priors.labels.shape:
         raise GlandsError(
@@ -63,15 +65,17 @@ def from_labels(priors: Priors, labels: np.ndarray) -> Priors:
         )
     if labels.min(initial=0) < 0:
         raise GlandsError("A label of a prior cannot be negative: use numbers from 1.")
+    if (largest := labels.max(initial=0)) > _LARGEST_LABEL:
+        raise GlandsError(f"The label {largest} of a prior is too large: use smaller numbers.")
     labels = labels.astype(np.int32)
     before = {prior.id: prior for prior in priors.table}
-    counts = np.bincount(labels.ravel())
     touched = _touched(priors.labels, labels)
     table = []
-    for label in np.flatnonzero(counts[1:]) + 1:
+    # Not bincount: its memory grows with the largest label, and a user may paint with any.
+    for label, count in zip(*np.unique(labels[labels > 0], return_counts=True), strict=True):
         row = before.get(int(label)) or _drawn_by_hand(int(label))
         if label in touched or label not in before:
-            area = float(counts[label] * priors.grid.pixel_area_um2)
+            area = float(count * priors.grid.pixel_area_um2)
             row = replace(row, state="edited", area_um2=area)
         table.append(row)
     return replace(priors, labels=labels, table=tuple(table))
