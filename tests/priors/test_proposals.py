@@ -1,0 +1,92 @@
+"""The proposal map: what is known of every pixel before stage 2."""
+
+import numpy as np
+import pytest
+
+from napari_glands.priors import from_labels, mine_priors, proposal_map, with_state
+from napari_glands.priors.likeness import fine_texture, gland_likeness
+from napari_glands.priors.proposals import BACKGROUND, EXTERIOR, IGNORE, INTERIOR
+from napari_glands.settings import Settings
+
+MPP = 1.24
+
+
+@pytest.fixture
+def mined(draw):
+    tissue = draw.Drawing(400, 400).ring((100, 100), 30, 45).ring((280, 280), 30, 45)
+    values = tissue.exterior(MPP)
+    slide = draw.slide_of(values, MPP)
+    priors = mine_priors(slide, draw.as_map(values, MPP))
+    assert len(priors.table) == 2
+    return slide, priors
+
+
+def at(um):
+    return tuple(round(n / MPP) for n in um)
+
+
+def test_the_four_values(mined):
+    slide, priors = mined
+    proposal = proposal_map(slide, priors)
+    assert proposal.dtype == np.uint8
+    assert proposal.shape == priors.labels.shape
+    assert set(np.unique(proposal)) == {BACKGROUND, EXTERIOR, INTERIOR, IGNORE} == {0, 1, 2, 255}
+    np.testing.assert_array_equal(proposal == INTERIOR, priors.used)
+
+
+def test_the_exterior_is_a_ring_of_the_given_width(mined):
+    slide, priors = mined
+    for width_um in (5.0, 12.0):
+        proposal = proposal_map(slide, priors, Settings().updated("priors", ring_width_um=width_um))
+        row = proposal[at((100, 100))[0], : at((100, 190))[1]]
+        right = np.flatnonzero(row == INTERIOR).max()
+        ring = int((row[right + 1 :] == EXTERIOR).sum())
+        assert ring == int(width_um / MPP)
+
+
+def test_about_the_wished_share_is_background(mined):
+    slide, priors = mined
+    empty = from_labels(priors, np.zeros_like(priors.labels))
+    for share in (0.1, 0.4):
+        wishes = Settings().updated("train", negative_fraction=share)
+        assert (proposal_map(slide, empty, wishes) == BACKGROUND).mean() == pytest.approx(
+            share, abs=0.001
+        )
+        # Priors and their rings stand above it.
+        assert (proposal_map(slide, priors, wishes) == BACKGROUND).mean() < share
+
+
+def test_a_rejected_prior_is_background(mined):
+    slide, priors = mined
+    centre = at((100, 100))
+    rejected = with_state(priors, [int(priors.labels[centre])], "rejected")
+    proposal = proposal_map(slide, rejected)
+    assert proposal[centre] == BACKGROUND
+    assert (proposal[priors.labels == priors.labels[centre]] == BACKGROUND).all()
+    assert proposal[at((280, 280))] == INTERIOR
+
+
+def test_without_priors_nothing_is_gland(mined):
+    slide, priors = mined
+    proposal = proposal_map(slide, from_labels(priors, np.zeros_like(priors.labels)))
+    assert set(np.unique(proposal)) == {BACKGROUND, IGNORE}
+
+
+def test_fine_texture_is_the_local_deviation_of_lightness():
+    rgb = np.full((60, 60, 3), 120, np.uint8)
+    rgb[:, 30:] += np.random.default_rng(0).integers(0, 60, (60, 30, 1), dtype=np.uint8)
+    texture = fine_texture(rgb, 2.0)
+    assert texture.dtype == np.float32
+    assert texture[:, :20].max() < 0.1
+    assert texture[:, 40:].min() > 2
+
+
+def test_smooth_tissue_amid_exterior_is_most_gland_like():
+    rng = np.random.default_rng(0)
+    rgb = np.full((120, 120, 3), 120, np.uint8) + rng.integers(0, 60, (120, 120, 1), dtype=np.uint8)
+    rgb[40:80, 40:80] = 120
+    exterior = np.zeros((120, 120))
+    exterior[40:80, 40:80] = 1
+    likeness = gland_likeness(rgb, exterior, 1.24)
+    assert np.unravel_index(likeness.argmax(), likeness.shape) == pytest.approx((60, 60), abs=8)
+    assert likeness[60, 60] > likeness[5, 5]
