@@ -40,7 +40,7 @@ format: $(VENV)/.with-lint ## put the code in the house's style
 	$(BIN)/ruff format .
 
 docs: $(VENV)/.with-docs ## build the documentation into site/, warnings are errors
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 screenshots: system-libraries $(VENV)/.with-test ## take the pictures of the user guide anew
 	$(SCREEN) $(BIN)/python docs/make_screenshots.py --out docs/images $(ARGS)
@@ -72,5 +72,5 @@ $(VENV)/.with-lint: pyproject.toml $(VENV)/.with-test
 	@touch $@
 
 $(VENV)/.with-docs: pyproject.toml $(VENV)/.with-core
-	@$(PIP) --editable '.[docs]'
+	@$(PIP) --editable '.[docs]' latex2mathml ruff
 	@touch $@
