@@ -47,9 +47,9 @@ class Run:
     report: Report
 
     def drop_checkpoints(self) -> None:
-        """Remove what only a resumed training needs, which is large."""
+        """Remove what only resumed trainings need, here and in earlier runs: it is large."""
         for pattern in ("*.ckpt", "*.safetensors"):
-            for file in self.folder.rglob(pattern):
+            for file in self.folder.parent.glob(f"*/**/{pattern}"):
                 file.unlink(missing_ok=True)
 
 
