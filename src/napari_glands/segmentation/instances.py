@@ -39,10 +39,19 @@ def gland_instances(probability: np.ndarray, grid: Grid, settings: PredictSettin
     mask = morphology.remove_small_holes(mask, max_size=hole)
     depth = ndi.distance_transform_edt(mask, sampling=grid.mpp)
     depth = ndi.gaussian_filter(depth, grid.pixels(2.0)) * mask
-    peaks = morphology.h_maxima(depth, settings.split_um / 2)
-    markers = measure.label(peaks)
-    glands = segmentation.watershed(-depth, markers, mask=mask)
+    peaks = morphology.h_maxima(depth, settings.split_um / 2) > 0
+    glands = segmentation.watershed(-depth, _markers(mask, peaks), mask=mask)
     return _without_specks(glands, grid.area_pixels(settings.min_gland_um2))
+
+
+def _markers(mask: np.ndarray, peaks: np.ndarray) -> np.ndarray:
+    """Number the peaks; a piece that is too thin to have one is its own marker.
+
+    Without that, a piece thinner than the split depth would vanish instead of staying whole.
+    """
+    markers, pieces = measure.label(peaks), measure.label(mask, connectivity=1)
+    peakless = mask & ~np.isin(pieces, pieces[peaks])
+    return np.where(peakless, markers.max() + pieces, markers)
 
 
 def _without_specks(glands: np.ndarray, min_area: float) -> np.ndarray:
