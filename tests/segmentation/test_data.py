@@ -1,0 +1,147 @@
+"""Training crops: reproducible, and honest about what lies outside an image."""
+
+import numpy as np
+import pytest
+import torch
+from torchvision import tv_tensors
+
+from napari_glands.exterior.sampling import Stain
+from napari_glands.priors.proposals import IGNORE
+from napari_glands.segmentation.augmentation import StainJitter, training_transform
+from napari_glands.segmentation.data import GlandCrops, Lesson, network_input
+
+STAIN = Stain(np.array([0.3, 0.5, 0.2]), np.array([0.1, 0.2, 0.1]))
+
+
+def lesson(shape=(90, 110), gland=None, seed=0):
+    density = np.random.default_rng(seed).random((3, *shape)).astype(np.float16)
+    mask = np.zeros(shape, np.uint8)
+    if gland is not None:
+        mask[gland] = 1
+    return Lesson(density, STAIN, mask, np.where(mask == 1, 2, 0).astype(np.uint8))
+
+
+def crops(lessons, side=48, jitter=0.1, seed=(0, 1, 0), length=40):
+    return GlandCrops(lessons, side, length, jitter, seed)
+
+
+def equal(a, b):
+    return all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+def test_a_crop_has_the_shapes_and_types_the_network_wants():
+    pixels, target, proposal = crops([lesson()], side=45)[0]
+    assert pixels.shape == (3, 48, 48)  # rounded up to the network's stride
+    assert target.shape == proposal.shape == (48, 48)
+    assert pixels.dtype == torch.float32
+    assert target.dtype == proposal.dtype == torch.int64
+    assert set(target.unique().tolist()) <= {0, 1, IGNORE}
+
+
+def test_the_same_index_gives_the_same_crop():
+    first, second = crops([lesson()]), crops([lesson()])
+    assert len(first) == 40
+    assert equal(first[3], second[3])
+    second[7]  # what was asked for before does not matter
+    torch.manual_seed(99)
+    assert equal(first[3], second[3])
+
+
+def test_another_index_or_seed_gives_another_crop():
+    data = crops([lesson()])
+    assert not equal(data[3], data[4])
+    for seed in ((1, 1, 0), (0, 2, 0), (0, 1, 1)):  # seed, round, epoch
+        assert not equal(data[3], crops([lesson()], seed=seed)[3])
+
+
+def test_drawing_a_crop_leaves_the_global_random_state_alone():
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    crops([lesson()])[0]
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_all_lessons_teach():
+    dark, bright = lesson(), lesson()
+    dark.density[:], bright.density[:] = 1, 0
+    means = {float(crops([dark, bright], jitter=0)[i][0].median().sign()) for i in range(20)}
+    assert means == {-1.0, 1.0}
+
+
+def test_outside_the_view_nothing_is_known():
+    data = crops([lesson()])
+    for i in range(10):
+        _, target, proposal = data[i]
+        assert torch.equal(target == IGNORE, proposal == IGNORE)
+    ignored = [bool((data[i][1] == IGNORE).any()) for i in range(10)]
+    assert any(ignored)  # turned views leave the crop at their corners
+
+
+@pytest.mark.parametrize("shape", [(20, 30), (20, 200), (200, 20), (5, 7)])
+def test_an_image_smaller_than_a_crop_is_padded_with_ignore(shape):
+    pixels, target, _ = crops([lesson(shape)], side=64)[0]
+    assert pixels.shape == (3, 64, 64)
+    known = (target != IGNORE).float().mean()
+    area = np.prod(np.minimum(shape, 64)) / 64**2
+    assert 0 <= known < 1.6 * area + 0.01  # the view enlarges by up to 1.25²
+
+
+def test_half_of_the_crops_are_centred_on_a_known_gland():
+    big = lesson((800, 800), gland=np.s_[100:104, 700:704])
+    data = crops([big], length=60)
+    with_gland = np.mean([bool((data[i][1] == 1).any()) for i in range(60)])
+    # By chance alone a crop of 48 px meets the gland in less than 1 % of the cases.
+    assert 0.3 < with_gland < 0.7
+
+
+def test_network_input_is_standardised_and_bright_is_positive():
+    density = torch.stack([torch.full((2, 2), v) for v in (0.3, 0.7, 0.1)])
+    out = network_input(density, STAIN)
+    expected = [(0.3 - 0.3) / 0.1, (0.5 - 0.7) / 0.2, (0.2 - 0.1) / 0.1]
+    torch.testing.assert_close(out[:, 0, 0], torch.tensor(expected))
+
+
+def image(seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return tv_tensors.Image(torch.rand(3, 12, 14, generator=generator))
+
+
+def test_stain_jitter_of_strength_zero_changes_nothing():
+    original = image()
+    torch.testing.assert_close(
+        StainJitter(0.0)(original).as_subclass(torch.Tensor), original, atol=1e-5, rtol=0
+    )
+
+
+def test_stain_jitter_scales_the_stains_within_its_strength():
+    jitter, original = StainJitter(0.2), image()
+    torch.manual_seed(0)
+    views = [jitter(original).as_subclass(torch.Tensor) for _ in range(30)]
+    unmixed = [torch.einsum("cyx,cs->syx", v, jitter._to_stain) for v in [original, *views]]
+    spread = torch.stack([u.std(dim=(1, 2)) for u in unmixed])
+    ratio = spread[1:] / spread[0]
+    assert 0.8 - 1e-4 <= ratio.min() < 0.9
+    assert 1.1 < ratio.max() <= 1.2 + 1e-4
+    shift = torch.stack([u.mean(dim=(1, 2)) for u in unmixed])[1:]
+    assert shift.std(dim=0).min() > 0
+
+
+def test_stain_jitter_leaves_masks_alone():
+    mask = tv_tensors.Mask(torch.randint(0, 3, (2, 12, 14)))
+    _, out = StainJitter(0.9)(image(), mask)
+    assert torch.equal(out, mask)
+
+
+def test_masks_and_pixels_are_turned_together():
+    where = torch.zeros(1, 64, 64)
+    where[:, 10:30, 20:50] = 1
+    transform = training_transform(0.0)
+    for seed in range(5):
+        torch.manual_seed(seed)
+        pixels, mask = transform(
+            tv_tensors.Image(where.repeat(3, 1, 1)), tv_tensors.Mask(where.to(torch.uint8))
+        )
+        inside = mask[0] == 1
+        assert inside.sum() > 100
+        assert pixels[0][inside].mean() > 0.9
+        assert pixels[0][mask[0] == 0].mean() < 0.1
