@@ -30,7 +30,9 @@ _LONGEST_STEP_SECONDS = 3600
 def main() -> int:
     """Run the steps on each image and save the pictures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("images", nargs="*", type=Path, help="images; the samples without")
+    parser.add_argument(
+        "images", nargs="*", type=Path, help="images, or ihc or synthetic; both samples without"
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder for the pictures")
     parser.add_argument("--mpp", type=float, default=0.62, help="µm/px where an image states none")
     parser.add_argument("--size", default="1500x950", help="window size")
@@ -100,7 +102,7 @@ class Session:
 
     def _add_image(self) -> None:
         session = self.workbench.session
-        if self.source in ("ihc", "synthetic"):
+        if str(self.source) in ("ihc", "synthetic"):
             session.intake.add_sample(str(self.source))
         else:
             session.intake.add_files([Path(self.source)])
