@@ -51,7 +51,7 @@ def main() -> int:
 class Session:
     """One window, one image, all steps."""
 
-    def __init__(self, source: Path | str, arguments: argparse.Namespace, folder: Path) -> None:
+    def __init__(self, source: str, arguments: argparse.Namespace, folder: Path) -> None:
         self.source, self.arguments = source, arguments
         self.name = Path(source).stem
         self.viewer = open_workbench()
@@ -103,7 +103,7 @@ class Session:
     def _add_image(self) -> None:
         session = self.workbench.session
         if str(self.source) in ("ihc", "synthetic"):
-            session.intake.add_sample(str(self.source))
+            session.intake.add_sample(self.source)
         else:
             session.intake.add_files([Path(self.source)])
         self._wait(lambda: bool(session.current or session.intake.pending))
@@ -117,13 +117,16 @@ class Session:
         while not condition():
             if time.monotonic() > end:
                 raise GlandsError(f"{self.name}: a step did not end in time.")
+            self._stop_at_problems()
             QApplication.processEvents()
             time.sleep(0.02)
 
-    def _shoot(self, name: str) -> None:
+    def _stop_at_problems(self) -> None:
         for view in self.workbench.views.values():
             if view.status.text().startswith("⚠"):
-                print(f"{self.name}: {view.title}: {view.status.text()}", file=sys.stderr)
+                raise GlandsError(f"{self.name}: {view.title}: {view.status.text()}")
+
+    def _shoot(self, name: str) -> None:
         end = time.monotonic() + 1.0  # layers and layouts settle
         self._wait(lambda: time.monotonic() > end)
         path = self.arguments.out / f"{self.name}-{name}.png"

@@ -8,9 +8,7 @@ from pathlib import Path
 import pytest
 
 _DATA = Path(
-    os.environ.get(
-        "NAPARI_GLANDS_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"
-    )
+    os.environ.get("NAPARI_GLANDS_DATA", Path(__file__).resolve().parents[2] / "shared" / "data")
 )
 
 
