@@ -140,7 +140,7 @@ def _labels_layer(name: str, stored: StoredLabels) -> LayerData:
 def _features(properties: Mapping[int, Mapping[str, Any]]) -> Any:
     import pandas as pd
 
-    table = pd.DataFrame.from_dict(properties, orient="index")
+    table = pd.DataFrame.from_dict(dict(properties), orient="index")
     return table.rename_axis("index").reset_index()
 
 
