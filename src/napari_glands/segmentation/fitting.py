@@ -12,8 +12,9 @@ import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
+from safetensors import safe_open
 from safetensors.torch import load_model, save_model
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Subset
 
 from napari_glands.exterior.device import Device
 from napari_glands.progress import CancelToken
@@ -50,46 +51,54 @@ def fit_round(
     finished = folder / "weights.safetensors"
     if finished.exists():
         load_model(network, finished)
-        return float("nan")
+        with safe_open(finished, "pt") as file:
+            return float((file.metadata() or {}).get("loss", "nan"))
     watcher = _Watcher(settings.train.iterations, settings.train.patience, on_step, cancel)
     trainer = _trainer(settings, device, folder, watcher)
     start = settings.train.omission_start * settings.train.iterations
     omission_step = round(start) if settings.train.omission and number == 1 else None
-    module = GlandModule(network.train(), settings.train, omission_step)
+    seed = (settings.general.seed, number)
+    module = GlandModule(network.train(), settings.train, omission_step, seed)
     data = _RoundData(lessons, settings, number)
-    with warnings.catch_warnings():
+    # Torch's data loader draws from the global random state; the caller's is left alone.
+    with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
         # Few workers and no validation set are meant; Lightning advises against both.
         warnings.filterwarnings("ignore", module="lightning")
         warnings.filterwarnings("ignore", message=".*lr_scheduler.*")
         trainer.fit(module, data, ckpt_path=_checkpoint(folder), weights_only=True)
     network.eval().cpu()
     if not cancel.cancelled:
-        save_model(network, str(finished.with_suffix(".part")))
+        metadata = {"loss": repr(watcher.smoothed)}
+        save_model(network, str(finished.with_suffix(".part")), metadata)
         finished.with_suffix(".part").replace(finished)
     return watcher.smoothed
 
 
 class _RoundData(L.LightningDataModule):
-    """A fresh set of crops every epoch, seeded by round and epoch."""
+    """The crops of a round in one order, dealt out by the step, not by Lightning's epoch.
+
+    Lightning counts epochs differently in a run that goes on from a checkpoint; its steps agree.
+    """
 
     def __init__(self, lessons: Sequence[Lesson], settings: Settings, number: int) -> None:
         super().__init__()
-        self._lessons = lessons
-        self._settings = settings
-        self._number = number
+        train, general = settings.train, settings.general
+        self._batch_size = train.batch_size
+        self._crops = GlandCrops(
+            lessons,
+            round(train.crop_um / general.working_mpp),
+            (train.iterations + _STEPS_PER_EPOCH) * train.batch_size,
+            train.stain_jitter,
+            (general.seed, number),
+        )
 
     def train_dataloader(self) -> DataLoader:
-        """Crops of the current epoch."""
-        train, general = self._settings.train, self._settings.general
-        epoch = self.trainer.current_epoch if self.trainer else 0
-        crops = GlandCrops(
-            self._lessons,
-            round(train.crop_um / general.working_mpp),
-            _STEPS_PER_EPOCH * train.batch_size,
-            train.stain_jitter,
-            (general.seed, self._number, epoch),
+        """Crops of the next steps."""
+        start = self._batch_size * (self.trainer.global_step if self.trainer else 0)
+        stop = start + self._batch_size * _STEPS_PER_EPOCH
+        return DataLoader(
+            Subset(self._crops, range(start, stop)), batch_size=self._batch_size, num_workers=0
         )
-        return DataLoader(crops, batch_size=train.batch_size, num_workers=0)
 
 
 class _Watcher(Callback):
@@ -110,14 +119,19 @@ class _Watcher(Callback):
         """Pass the figures of this step on, and look at the cancel request."""
         values = {name: float(value) for name, value in trainer.logged_metrics.items()}
         self._recent.append(values["loss"])
+        if len(self._recent) == _STEPS_PER_EPOCH:
+            self._look_back(trainer)
         self._on_step(trainer.global_step / self._iterations, values)
         if self._cancel.cancelled:
             trainer.should_stop = True
 
-    def on_train_epoch_end(self, trainer, pl_module) -> None:
+    def on_train_end(self, trainer, pl_module) -> None:
+        """Take the last steps into the smoothed loss."""
+        if self._recent:
+            self._look_back(trainer)
+
+    def _look_back(self, trainer) -> None:
         """Look at the smoothed loss; it is the training's own, never a score."""
-        if not self._recent:
-            return
         mean, self._recent = float(np.mean(self._recent)), []
         known = not np.isnan(self.smoothed)
         self.smoothed = _SMOOTHING * self.smoothed + (1 - _SMOOTHING) * mean if known else mean
@@ -128,12 +142,17 @@ class _Watcher(Callback):
 
     def state_dict(self) -> dict:
         """What a resumed round needs to go on as if it had not been cut off."""
-        return {"best": self._best, "waited": self._waited, "smoothed": self.smoothed}
+        return {
+            "best": self._best,
+            "waited": self._waited,
+            "smoothed": self.smoothed,
+            "recent": list(self._recent),
+        }
 
     def load_state_dict(self, state_dict: dict) -> None:
         """Take up where the checkpoint was written."""
         self._best, self._waited = state_dict["best"], state_dict["waited"]
-        self.smoothed = state_dict["smoothed"]
+        self.smoothed, self._recent = state_dict["smoothed"], list(state_dict["recent"])
 
 
 def _trainer(settings: Settings, device: Device, folder: Path, watcher: Callback) -> L.Trainer:

@@ -64,7 +64,8 @@ class Model:
 
     def network(self) -> GlandPSPNet:
         """Build the network with these weights, in evaluation mode, on the CPU."""
-        network, _ = build_network(self.encoder, "none")
+        with torch.random.fork_rng(devices=[]):  # the random weights are only there to be replaced
+            network, _ = build_network(self.encoder, "none")
         network.load_state_dict(self.weights)
         return network.eval()
 
@@ -118,7 +119,9 @@ def load_model(folder: str | Path) -> Model:
         ) from error
     except Exception as error:  # json, safetensors and the file system each raise their own
         raise GlandsError(f"The model in {folder} cannot be read: {error}.") from error
-    if card.get("format", 0) > _FORMAT:
+    if not isinstance(card, dict) or not isinstance(card.get("format"), int):
+        raise GlandsError(f"The card {folder / _CARD} is not one that training wrote.")
+    if card["format"] > _FORMAT:
         raise GlandsError(f"The model in {folder} is of a newer version: update napari-glands.")
     try:
         settings = Settings.model_validate(card["settings"])

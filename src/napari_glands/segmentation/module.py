@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import lightning as L
+import numpy as np
 import torch
 from torch.nn import functional as F
 
@@ -33,20 +34,27 @@ class GlandModule(L.LightningModule):
         Weights of the terms, learning rate and iterations.
     omission_step
         Step of this round from which omissions are relabelled; None for never.
+    seed
+        Start of what is random in the network (dropout), as a tuple of integers.
     """
 
     def __init__(
-        self, network: GlandPSPNet, settings: TrainSettings, omission_step: int | None
+        self,
+        network: GlandPSPNet,
+        settings: TrainSettings,
+        omission_step: int | None,
+        seed: tuple[int, ...],
     ) -> None:
         super().__init__()
         self.network = network
         self.settings = settings
         self.omission_step = omission_step
+        self.seed = seed
 
     def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
         """Compute the loss of a batch and log its terms apart."""
         pixels, target, proposal = batch
-        logits, embedding = self.network(pixels)
+        logits, embedding = self._seeded_forward(pixels)
         embedding = F.normalize(embedding.float(), dim=1)
         proposal = proposal[:, STRIDE // 2 :: STRIDE, STRIDE // 2 :: STRIDE]
         k = exterior_embedding(embedding, proposal)
@@ -65,6 +73,16 @@ class GlandModule(L.LightningModule):
         loss = torch.stack([weights[name] * term for name, term in terms.items()]).sum()
         self.log_dict({"loss": loss.detach(), **{n: t.detach() for n, t in terms.items()}})
         return loss
+
+    def _seeded_forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Run the network with a dropout that depends on the seed and the step alone.
+
+        So a run is a function of its input, settings and seed, and a resumed one goes on the same.
+        """
+        seed = np.random.SeedSequence((*self.seed, self.global_step)).generate_state(1)[0]
+        with torch.random.fork_rng(devices=[pixels.device] if pixels.is_cuda else []):
+            torch.manual_seed(int(seed))
+            return self.network(pixels)
 
     def configure_optimizers(self):
         """AdamW with a one-cycle learning rate over the round."""

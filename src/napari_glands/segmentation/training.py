@@ -88,7 +88,8 @@ def train(
     Raises
     ------
     GlandsError
-        When there is no slide, no prior in any slide, or no such encoder or device.
+        When there is no slide, no prior in any slide, priors of another slide or resolution, or
+        no such encoder or device.
     Cancelled
         When the cancel request came before there were weights worth keeping.
     """
@@ -100,6 +101,7 @@ def train(
             "No prior was found in any slide, so there is nothing to learn from: draw a few "
             "glands by hand, choose another exterior cluster, or lower the smallest solidity."
         )
+    _check_pairs(slides, priors, settings.general.working_mpp)
     device = choose_device(settings.general.device)
     network, encoder = _network(settings, start)
     report(Event("train", 0.0, f"Training on {device.reason}; {encoder.reason}"))
@@ -123,6 +125,21 @@ def train(
     }
     weights = {n: t.detach().cpu() for n, t in network.state_dict().items()}
     return Model(name, settings, weights, metrics, provenance)
+
+
+def _check_pairs(slides: Sequence[Slide], priors: Sequence[Priors], mpp: float) -> None:
+    """Refuse priors that are not those of their slide at the working resolution."""
+    for slide, found in zip(slides, priors, strict=True):
+        if found.slide_id != slide.id:
+            raise GlandsError(
+                f"The priors given for {slide.name} are those of {found.slide_id}: give slides and "
+                "priors in the same order."
+            )
+        if found.grid != slide.grid(mpp):
+            raise GlandsError(
+                f"The priors of {slide.name} were found at another working resolution or pixel "
+                "size: run stage 1 and the priors again."
+            )
 
 
 def _run_rounds(
