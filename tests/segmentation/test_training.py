@@ -1,0 +1,313 @@
+"""Training: reproducible, resumable, and never left empty-handed by a cancel."""
+
+import csv
+import logging
+
+import numpy as np
+import pytest
+import torch
+
+from napari_glands.errors import GlandsError
+from napari_glands.priors import with_state
+from napari_glands.progress import Cancelled, CancelToken
+from napari_glands.segmentation import fitting, load_model, predict, save_model, train
+from napari_glands.segmentation.module import GlandModule
+from napari_glands.segmentation.network import build_network
+
+
+class PowerCut(Exception):
+    """The process ends here."""
+
+
+def cut_after(steps):
+    """A report that ends the run after some training steps."""
+    seen = []
+
+    def report(event):
+        seen.extend([event] if event.values else [])
+        if len(seen) == steps:
+            raise PowerCut
+
+    return report
+
+
+def same(first, second):
+    return first.weights.keys() == second.weights.keys() and all(
+        torch.equal(first.weights[n], second.weights[n]) for n in first.weights
+    )
+
+
+def test_two_runs_give_the_same_weights(model, slide, priors, fast):
+    torch.manual_seed(77)
+    before = torch.get_rng_state()
+    again = train([slide], [priors], fast)
+    assert same(model, again)
+    assert model.checksum == again.checksum
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_another_seed_gives_other_weights(model, slide, priors, fast):
+    assert not same(model, train([slide], [priors], fast.updated("general", seed=1)))
+
+
+def test_a_model_tells_how_it_was_made(model, slide):
+    assert model.name == "glands"
+    assert model.metrics["stopped"] == "finished"
+    assert model.metrics["rounds"] == 2
+    assert len(model.metrics["losses"]) == 2
+    assert np.isfinite(model.metrics["losses"]).all()
+    made = model.provenance
+    assert made["slides"] == made["taught_by"] == [slide.id]
+    assert made["encoder_reason"] == "random weights were asked for"
+    assert made["device"].startswith("CPU")
+    assert made["started_from"] is None
+    assert set(made["versions"]) == {"napari-glands", "torch", "lightning"}
+
+
+def test_progress_names_the_round_and_the_loss(slide, priors, fast):
+    events = []
+    train([slide], [priors], fast, report=events.append)
+    fractions = [e.fraction for e in events]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == pytest.approx(1)
+    assert "random weights were asked for" in events[0].message
+    steps = [e for e in events if e.values]
+    assert len(steps) == 2 * 4
+    assert steps[0].message == "Round 1 of 2, learning from 1 slides"
+    assert steps[-1].message == "Round 2 of 2, learning from 1 slides"
+    assert all(np.isfinite(e.values["loss"]) and "cross_entropy" in e.values for e in steps)
+
+
+def test_the_loss_is_the_weighted_sum_of_its_terms(slide, priors, fast):
+    events = []
+    weighted = fast.updated("train", diffusion_weight=0.3, push_weight=0.7, rounds=1)
+    train([slide], [priors], weighted, report=events.append)
+    for values in (e.values for e in events if "diffusion" in e.values):
+        total = values["cross_entropy"] + 0.3 * values["diffusion"] + 0.7 * values["push"]
+        assert values["loss"] == pytest.approx(total, rel=1e-5)
+        break
+    else:
+        pytest.fail("the knowledge diffusion was never computed")
+
+
+def test_training_learns_the_drawn_gland(slide, priors, fast):
+    taught = train([slide], [priors], fast.updated("train", iterations=30, rounds=1))
+    probability = predict(taught, slide).probability
+    inside = priors.labels > 0
+    assert probability[inside].mean() > probability[~inside].mean() + 0.1
+
+
+@pytest.fixture(scope="module")
+def long(fast):
+    """Two rounds of 6 steps with a checkpoint after every 4."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fitting, "_STEPS_PER_EPOCH", 4)
+        yield fast.updated("train", iterations=6, rounds=2)
+
+
+@pytest.fixture(scope="module")
+def whole(slide, priors, long, tmp_path_factory):
+    """An uninterrupted run and its folder."""
+    folder = tmp_path_factory.mktemp("whole")
+    return train([slide], [priors], long, run_dir=folder), folder
+
+
+@pytest.mark.parametrize(("cut", "kept"), [(1, 0), (5, 4), (7, 6), (11, 10)])
+def test_a_run_that_was_cut_off_goes_on_to_the_same_weights(
+    whole, slide, priors, long, tmp_path, cut, kept
+):
+    with pytest.raises(PowerCut):
+        train([slide], [priors], long, run_dir=tmp_path, report=cut_after(cut))
+    events = []
+    resumed = train([slide], [priors], long, run_dir=tmp_path, report=events.append)
+    assert same(resumed, whole[0])
+    assert resumed.metrics["losses"] == whole[0].metrics["losses"]
+    # No finished round is repeated, and only the steps since the last checkpoint are.
+    assert sum(bool(e.values) for e in events) == 12 - kept
+
+
+def test_a_run_that_was_cut_off_again_and_again(whole, slide, priors, long, tmp_path):
+    for cut in (5, 2, 1, 4):
+        with pytest.raises(PowerCut):
+            train([slide], [priors], long, run_dir=tmp_path, report=cut_after(cut))
+    resumed = train([slide], [priors], long, run_dir=tmp_path)
+    assert same(resumed, whole[0])
+    assert resumed.metrics["losses"] == whole[0].metrics["losses"]
+
+
+def test_a_finished_run_is_not_repeated(whole, slide, priors, long):
+    events = []
+    again = train([slide], [priors], long, run_dir=whole[1], report=events.append)
+    assert same(again, whole[0])
+    assert not any(e.values for e in events)
+
+
+def test_a_resumed_model_can_be_saved_as_strict_json(whole, slide, priors, long, tmp_path):
+    again = train([slide], [priors], long, run_dir=whole[1])
+    save_model(again, tmp_path)
+    assert "NaN" not in (tmp_path / "model.json").read_text()
+    assert load_model(tmp_path).metrics["losses"] == again.metrics["losses"]
+
+
+def test_a_torn_checkpoint_starts_the_round_over(whole, slide, priors, long, tmp_path, caplog):
+    with pytest.raises(PowerCut):
+        train([slide], [priors], long, run_dir=tmp_path, report=cut_after(5))
+    checkpoint = tmp_path / "round-1" / "last.ckpt"
+    checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
+    with caplog.at_level(logging.WARNING):
+        resumed = train([slide], [priors], long, run_dir=tmp_path)
+    assert same(resumed, whole[0])
+    assert "last.ckpt cannot be read" in caplog.text
+
+
+def test_the_losses_are_logged_as_csv(whole):
+    with (whole[1] / "round-1" / "metrics.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["loss"]]
+    assert len(rows) == 6
+    assert all(np.isfinite(float(row["loss"])) for row in rows)
+
+
+def cancelling(after):
+    """A cancel token and a report that pulls it after some training steps."""
+    cancel, steps = CancelToken(), []
+
+    def report(event):
+        if event.values:
+            steps.append(event)
+            if len(steps) == after:
+                cancel.cancel()
+
+    return cancel, report, steps
+
+
+@pytest.mark.parametrize("after", [1, 3, 6])
+def test_cancel_stops_within_one_batch_and_keeps_the_weights(slide, priors, fast, after):
+    cancel, report, steps = cancelling(after)
+    stopped = train([slide], [priors], fast, report=report, cancel=cancel)
+    assert len(steps) == after
+    assert stopped.metrics["stopped"] == "cancelled"
+    assert stopped.metrics["rounds"] == (1 if after <= 4 else 2)
+    assert all(torch.isfinite(t).all() for t in stopped.weights.values())
+    assert predict(stopped, slide).probability.shape == (128, 128)
+
+
+def test_a_cancelled_model_has_learned_something(slide, priors, fast, model):
+    cancel, report, _ = cancelling(3)
+    stopped = train([slide], [priors], fast, report=report, cancel=cancel)
+    fresh = build_network("resnet18", "none")[0].state_dict()
+    name = "psp.segmentation_head.0.weight"
+    assert not torch.equal(stopped.weights[name], fresh[name])
+    assert not same(stopped, model)
+
+
+def test_a_run_that_was_cancelled_can_go_on(slide, priors, long, tmp_path, whole):
+    cancel, report, _ = cancelling(3)
+    train([slide], [priors], long, run_dir=tmp_path, report=report, cancel=cancel)
+    events = []
+    resumed = train([slide], [priors], long, run_dir=tmp_path, report=events.append)
+    assert resumed.metrics == {**whole[0].metrics, "seconds": resumed.metrics["seconds"]}
+    assert same(resumed, whole[0])
+    assert sum(bool(e.values) for e in events) == 12 - 3
+
+
+def test_cancel_before_the_start(slide, priors, fast):
+    cancel = CancelToken()
+    cancel.cancel()
+    with pytest.raises(Cancelled):
+        train([slide], [priors], fast, cancel=cancel)
+
+
+def test_training_goes_on_from_a_model(model, slide, priors, fast):
+    further = train([slide], [priors], fast, start=model, name="further")
+    assert further.name == "further"
+    assert further.provenance["started_from"] == f"glands@{model.checksum}"
+    assert "going on from the weights of model glands" in further.provenance["encoder_reason"]
+    assert not same(further, model)
+    # Where it starts matters: one tiny step stays near the start.
+    still = fast.updated("train", iterations=1, rounds=1, learning_rate=1e-9)
+    near = train([slide], [priors], still, start=model)
+    name = "psp.segmentation_head.0.weight"
+    torch.testing.assert_close(near.weights[name], model.weights[name], atol=1e-5, rtol=0)
+
+
+def test_going_on_with_another_encoder_is_refused(model, slide, priors, fast):
+    with pytest.raises(GlandsError, match=r"'resnet18'.*'resnet34'"):
+        train([slide], [priors], fast.updated("train", encoder="resnet34"), start=model)
+
+
+def test_an_unknown_encoder_is_refused(slide, priors, fast):
+    with pytest.raises(GlandsError, match="no encoder 'nonsense'"):
+        train([slide], [priors], fast.updated("train", encoder="nonsense"))
+
+
+def test_no_slides(fast, slide, priors):
+    with pytest.raises(GlandsError, match="at least one slide"):
+        train([], [], fast)
+    with pytest.raises(GlandsError, match="at least one slide"):
+        train([slide, slide], [priors], fast)
+
+
+def test_no_priors(slide, priors, fast, make):
+    with pytest.raises(GlandsError, match=r"nothing to learn from.*draw a few glands"):
+        train([slide], [with_state(priors, [1], "rejected")], fast)
+
+
+def test_priors_of_another_slide_are_refused(slide, priors, fast, make):
+    other = make.field(seed=4)
+    with pytest.raises(GlandsError, match="field 4"):
+        train([slide, other], [priors, priors], fast)
+
+
+def test_priors_at_another_resolution_are_refused(slide, priors, fast):
+    with pytest.raises(GlandsError, match="field 3 were found at another working resolution"):
+        train([slide], [priors], fast.updated("general", working_mpp=2.0))
+
+
+def test_only_covered_slides_teach_first_and_all_later(slide, priors, make, fast):
+    other = make.field(seed=4)
+    tiny = make.drawn(other, box=np.s_[60:63, 60:63])
+    events = []
+    both = train(
+        [slide, other],
+        [priors, tiny],
+        fast.updated("train", min_coverage=0.06),
+        report=events.append,
+    )
+    assert both.provenance["taught_by"] == [slide.id]
+    messages = [e.message for e in events if e.values]
+    assert messages[0] == "Round 1 of 2, learning from 1 slides"
+    assert messages[-1] == "Round 2 of 2, learning from 2 slides"
+
+
+def test_patience_ends_a_round_whose_loss_stands_still(slide, priors, fast, monkeypatch):
+    monkeypatch.setattr(fitting, "_STEPS_PER_EPOCH", 2)
+    events = []
+    # With next to no learning the smoothed loss wanders, and soon does not get lower.
+    still = fast.updated("train", iterations=60, rounds=1, patience=1, learning_rate=1e-12)
+    stopped = train([slide], [priors], still, report=events.append)
+    assert 4 <= sum(bool(e.values) for e in events) < 60
+    assert stopped.metrics["stopped"] == "finished"
+
+
+def test_omissions_become_gland_from_their_step_on(fast):
+    network = build_network("resnet18", "none")[0]
+    torch.manual_seed(0)
+    pixels = torch.randn(2, 3, 64, 64)
+    proposal = torch.zeros(2, 64, 64, dtype=torch.int64)
+    proposal[:, :, :24], proposal[:, :, 24:40] = 1, 2
+    target = (proposal > 0).long()
+    losses = {}
+    for step in (None, 0, 5):
+        module = GlandModule(network, fast.train, step, seed=(0, 1))
+        module.log_dict = lambda values, step=step: losses.__setitem__(step, values)
+        module.training_step((pixels, target, proposal), 0)
+    # The step of an untrained module is 0: omissions are on only where they start at 0.
+    assert losses[None]["cross_entropy"] == losses[5]["cross_entropy"]
+    assert losses[0]["cross_entropy"] != losses[5]["cross_entropy"]
+    assert losses[0]["diffusion"] == losses[5]["diffusion"]
+
+
+def test_a_run_folder_is_free_of_leftovers(whole):
+    folder = whole[1]
+    assert sorted(p.name for p in folder.iterdir()) == ["round-1", "round-2"]
+    assert not list(folder.rglob("*.part"))
