@@ -103,7 +103,7 @@ class Session:
     def _add_image(self) -> None:
         session = self.workbench.session
         if str(self.source) in ("ihc", "synthetic"):
-            session.intake.add_sample(self.source)
+            session.intake.add_sample(str(self.source))
         else:
             session.intake.add_files([Path(self.source)])
         self._wait(lambda: bool(session.current or session.intake.pending))

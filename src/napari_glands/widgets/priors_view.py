@@ -41,7 +41,7 @@ class PriorsView(StepView):
         self.accept_all_button = QPushButton("Accept all")
         self.accept_button = QPushButton("Accept selected")
         self.reject_button = QPushButton("Reject selected")
-        hint = sentence(
+        self.hint = sentence(
             f"Keys in the priors layer: L picks a prior, {accept_key} accepts it, {reject_key} "
             "rejects it."
         )
@@ -51,23 +51,21 @@ class PriorsView(StepView):
         self.verbs = QFrame()
         grid = QGridLayout(self.verbs)
         grid.setContentsMargins(0, 0, 0, 0)
-        grid.addWidget(self.counts, 0, 0, 1, 2)
-        grid.addWidget(self.accept_button, 1, 0)
-        grid.addWidget(self.reject_button, 1, 1)
-        grid.addWidget(self.accept_all_button, 2, 0)
-        grid.addWidget(self.saved, 2, 1)
-        grid.addWidget(hint, 3, 0, 1, 2)
+        grid.addWidget(self.accept_button, 0, 0)
+        grid.addWidget(self.reject_button, 0, 1)
+        grid.addWidget(self.accept_all_button, 1, 0)
         self.replace_curated = QCheckBox("Also replace priors that I have changed")
         self.replace_curated.setToolTip(
             "Slides whose priors you accepted, edited or rejected are left alone otherwise. What "
             "is replaced is backed up in the project."
         )
-        self.build(self.replace_curated, after=(self.verbs,))
+        self.build(self.replace_curated, after=(self.counts, self.verbs, self.saved, self.hint))
         self.show_counts(None)
 
     def show_counts(self, counts: Mapping[str, int] | None, coverage: float = 0.0) -> None:
         """Show how many priors of the slide are in which state; ``None`` when there are none."""
-        self.verbs.setVisible(counts is not None)
+        for widget in (self.counts, self.verbs, self.saved, self.hint):
+            widget.setVisible(counts is not None)
         if counts is not None:
             parts = ", ".join(f"{number} {state}" for state, number in counts.items())
             total = sum(counts.values())

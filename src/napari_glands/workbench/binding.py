@@ -92,6 +92,8 @@ class _Slides(Binding):
         view.sample_requested.connect(session.intake.add_sample)
         view.mpp_given.connect(session.intake.give_mpp)
         view.slide_chosen.connect(session.show_slide)
+        if session.layers.untagged_images():
+            view.say("There are open images in the viewer: Add open layers takes them.")
 
     def update(self) -> None:
         super().update()

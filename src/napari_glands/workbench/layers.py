@@ -121,7 +121,13 @@ class SlideLayers:
                 viewer.layers.remove(layer)
 
     def adopt(self, layer: Image, slide: Slide) -> None:
-        """Make a layer that the user opened the picture of a slide, to scale."""
+        """Make a layer that the user opened the picture of a slide, to scale.
+
+        One whose colours are a dimension of their own is hidden; the slide is shown instead.
+        """
+        if layer.ndim != 2:
+            layer.visible = False
+            return
         layer.metadata[KEY] = {"slide_id": slide.id, "role": "slide", "adopted": True}
         layer.units = ("um", "um")
         layer.scale = (slide.mpp, slide.mpp)

@@ -6,10 +6,11 @@ import threading
 import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject, QTimer, Signal
 from qtpy.QtWidgets import QApplication
 
 from napari_glands.errors import GlandsError
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from napari_glands.priors.prior import Priors
 
 __all__ = ["Session", "session_of"]
+
+_WATCH_MILLISECONDS = 5000
 
 Then = Callable[[], None]
 
@@ -73,6 +76,10 @@ class Session(QObject):
         self.editor.edited.connect(self._on_edited)
         self.editor.said.connect(lambda text, problem: self.say("priors", text, problem=problem))
         self.closing: threading.Thread | None = None
+        # Slides that a long job has finished show it before the job ends.
+        self._watch = QTimer(self)
+        self._watch.setInterval(_WATCH_MILLISECONDS)
+        self._watch.timeout.connect(self.refresh)
 
     # ---- what is said
 
@@ -260,6 +267,7 @@ class Session(QObject):
             return job(project, settings, report, cancel)
 
         def ended(outcome: Outcome[Any]) -> None:
+            self._watch.stop()
             self.job_ended.emit(step, outcome)
             if outcome.status == "failed":
                 self.say(step, _plain(outcome, project), problem=True)
@@ -271,6 +279,7 @@ class Session(QObject):
         except GlandsError as error:
             self.say(step, str(error), problem=True)
             return
+        self._watch.start()
         self.say(step, "")
         self.job_started.emit(step)
 
@@ -298,10 +307,16 @@ class Session(QObject):
 
 
 def _plain(outcome: Outcome[Any], project: Project) -> str:
-    """Return one sentence on a failure; one that is a defect says where its log is."""
-    if isinstance(outcome.error, GlandsError) or not outcome.message.startswith("Unexpected"):
+    """Return one sentence on a failure; the details of a defect go to a file that it names."""
+    if not outcome.details or not outcome.message.startswith("Unexpected"):
         return outcome.message
-    return f"{outcome.message}. This is a defect; details are in {project.path / 'runs'}."
+    log = project.path / "runs" / "errors.log"
+    try:
+        with log.open("a", encoding="utf-8") as file:
+            file.write(f"{datetime.now().isoformat(timespec='seconds')}\n{outcome.details}\n")
+    except OSError:  # the disk may be what failed
+        return f"{outcome.message}. This is a defect of napari-glands."
+    return f"{outcome.message}. This is a defect of napari-glands; details are in {log}."
 
 
 _SESSIONS: weakref.WeakKeyDictionary[Any, Session] = weakref.WeakKeyDictionary()
