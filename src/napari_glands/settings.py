@@ -362,7 +362,7 @@ class Settings(StepSettings):
             When a name is unknown or a value out of bounds.
         """
         data = self.model_dump()
-        data[step] = {**data[step], **values}
+        data[step] = {**data.get(step, {}), **values}
         return _validated(data, f"settings of step {step!r}")
 
 
