@@ -213,7 +213,7 @@ class TrainSettings(StepSettings):
         "imagenet: pretrained weights, or random ones with a message where they cannot be had. "
         "none: random.",
     )
-    iterations: int = _setting(300, "Iterations", "Training steps of each round.", ge=1)
+    iterations: int = _setting(400, "Iterations", "Training steps of each round.", ge=1)
     rounds: int = _setting(
         3,
         "Rounds",
