@@ -72,5 +72,5 @@ $(VENV)/.with-lint: pyproject.toml $(VENV)/.with-test
 	@touch $@
 
 $(VENV)/.with-docs: pyproject.toml $(VENV)/.with-core
-	@$(PIP) --editable '.[docs]' latex2mathml ruff
+	@$(PIP) --editable '.[docs]'
 	@touch $@

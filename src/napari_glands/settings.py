@@ -247,7 +247,8 @@ class TrainSettings(StepSettings):
     omission: bool = _setting(
         False,
         "Relabel omissions",
-        "Ignore background pixels whose embedding is as close to gland as the priors are.",
+        "Take background pixels for gland whose embedding is as close to the exterior as that of "
+        "the priors.",
     )
     omission_start: float = _setting(
         0.5,
@@ -256,6 +257,13 @@ class TrainSettings(StepSettings):
         ge=0,
         le=1,
         advanced=True,
+    )
+    positive_fraction: float = _setting(
+        0.05,
+        "Sure gland-like",
+        "Share of an image, the most gland-like, that is taken as gland exterior at first.",
+        ge=0,
+        lt=0.5,
     )
     negative_fraction: float = _setting(
         0.3,

@@ -9,7 +9,8 @@ from napari_glands.segmentation.targets import first_pseudo_mask, next_pseudo_ma
 from napari_glands.settings import Settings
 from napari_glands.slides import Grid
 
-TRAIN = Settings().train  # sure gland above 0.6, sure background below 0.4
+# sure gland above 0.6, sure background below 0.4; a ring of one pixel
+SETTINGS = Settings().updated("priors", ring_width_um=1.3)
 
 
 def priors_of(labels, **states):
@@ -30,8 +31,7 @@ def test_exterior_and_interior_are_gland_in_round_one():
 
 def test_sure_answers_teach_and_doubt_is_ignored():
     probability = np.array([[0.0, 0.39, 0.4, 0.5, 0.6, 0.61, 1.0]])
-    nothing = np.full(probability.shape, IGNORE, np.uint8)
-    mask = next_pseudo_mask(probability, nothing, priors_of(np.zeros((1, 7), int)), TRAIN)
+    mask = next_pseudo_mask(probability, priors_of(np.zeros((1, 7), int)), SETTINGS)
     assert mask.tolist() == [[0, 0, 255, 255, 255, 1, 1]]
 
 
@@ -39,62 +39,58 @@ def test_a_hole_in_a_sure_gland_is_gland():
     probability = np.zeros((9, 9))
     probability[2:7, 2:7] = 0.9
     probability[4, 4] = 0.1
-    nothing = np.full((9, 9), IGNORE, np.uint8)
-    mask = next_pseudo_mask(probability, nothing, priors_of(np.zeros((9, 9), int)), TRAIN)
+    mask = next_pseudo_mask(probability, priors_of(np.zeros((9, 9), int)), SETTINGS)
     assert mask[4, 4] == 1
     assert mask.sum() == 25
 
 
 def test_priors_stand_above_the_network():
-    proposal = np.array([[INTERIOR, EXTERIOR, BACKGROUND, IGNORE]], np.uint8)
-    mask = next_pseudo_mask(np.zeros((1, 4)), proposal, priors_of(np.array([[1, 0, 0, 0]])), TRAIN)
+    mask = next_pseudo_mask(np.zeros((1, 4)), priors_of(np.array([[1, 0, 0, 0]])), SETTINGS)
     assert mask.tolist() == [[1, 1, 0, 0]]
-
-
-def test_first_guesses_of_background_do_not_stand_above_the_network():
-    proposal = np.array([[BACKGROUND, BACKGROUND]], np.uint8)
-    mask = next_pseudo_mask(
-        np.array([[0.9, 0.5]]), proposal, priors_of(np.zeros((1, 2), int)), TRAIN
-    )
-    assert mask.tolist() == [[1, IGNORE]]
 
 
 def test_a_rejected_prior_stays_background_whatever_the_network_says():
     labels = np.array([[1, 1, 2, 0]])
-    proposal = np.array([[BACKGROUND, BACKGROUND, INTERIOR, IGNORE]], np.uint8)
     rejected = priors_of(labels, p1="rejected")
-    mask = next_pseudo_mask(np.ones((1, 4)), proposal, rejected, TRAIN)
+    mask = next_pseudo_mask(np.ones((1, 4)), rejected, SETTINGS.updated("priors", ring_width_um=0))
     assert mask.tolist() == [[0, 0, 1, 1]]
+
+
+def needing(coverage):
+    """Settings that ask for a coverage, without a ring around the interiors."""
+    return SETTINGS.updated("priors", ring_width_um=0).updated("train", min_coverage=coverage)
 
 
 @pytest.fixture
 def three():
     """Three slides whose priors cover 20 %, 1 % and nothing."""
-    proposals, priors = [], []
+    priors = []
     for count in (20, 1, 0):
         labels = np.zeros((10, 10), int)
         labels.ravel()[:count] = 1
         priors.append(priors_of(labels))
-        proposals.append(np.where(labels > 0, INTERIOR, IGNORE).astype(np.uint8))
-    return priors, proposals
+    return priors
 
 
 def test_only_well_covered_slides_teach(three):
-    assert teaching(*three, min_coverage=0.04) == [0]
-    assert teaching(*three, min_coverage=0.01) == [0, 1]
+    assert teaching(three, needing(0.04)) == [0]
+    assert teaching(three, needing(0.01)) == [0, 1]
+
+
+def test_the_exterior_around_a_prior_counts_as_covered(three):
+    with_ring = needing(0.04).updated("priors", ring_width_um=3)
+    assert teaching(three, with_ring) == [0, 1]
 
 
 def test_when_none_is_covered_enough_all_with_a_prior_teach(three):
-    assert teaching(*three, min_coverage=0.5) == [0, 1]
+    assert teaching(three, needing(0.5)) == [0, 1]
 
 
-def test_a_slide_the_user_has_curated_teaches(three):
-    priors, proposals = three
-    for state in ("accepted", "edited"):
-        curated = [priors[0], with_state(priors[1], [1], state), priors[2]]
-        assert teaching(curated, proposals, min_coverage=0.04) == [0, 1]
+@pytest.mark.parametrize("state", ["accepted", "edited"])
+def test_a_slide_the_user_has_curated_teaches(three, state):
+    curated = [three[0], with_state(three[1], [1], state), three[2]]
+    assert teaching(curated, needing(0.04)) == [0, 1]
 
 
 def test_without_any_prior_nothing_teaches(three):
-    priors, proposals = three
-    assert teaching(priors[2:], proposals[2:], min_coverage=0.0) == []
+    assert teaching(three[2:], needing(0.0)) == []

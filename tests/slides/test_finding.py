@@ -83,3 +83,14 @@ def test_real_folder(shared_data: Path) -> None:
     images = find_images([shared_data / "glas_train" / "images"])
     assert len(images) == 85
     assert names(images)[:3] == ["train_1.png", "train_2.png", "train_3.png"]
+
+
+def test_label_images_beside_their_image_are_no_slides(folder: Path) -> None:
+    for name in ("t_2_anno.png", "b_labels.tif", "alone_mask.png"):
+        (folder / name).touch()
+    found = names(find_images([folder]))
+    assert "t_2_anno.png" not in found
+    assert "b_labels.tif" not in found
+    assert "alone_mask.png" in found  # nothing says whose mask that would be
+    assert names(find_images([f"{folder}/t_2*.png"])) == ["t_2.png"]
+    assert names(find_images([folder / "t_2_anno.png"])) == ["t_2_anno.png"]  # asked for by name

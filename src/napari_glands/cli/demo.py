@@ -32,7 +32,7 @@ def demo_settings(*, quick: bool = False) -> Settings:
     quick
         Whether to train just long enough to see that everything works.
     """
-    settings = Settings().updated("train", iterations=150, rounds=2)
+    settings = Settings().updated("train", iterations=200, rounds=2)
     if quick:
         settings = settings.updated("exterior", iterations=30)
         settings = settings.updated("train", iterations=40, rounds=1)

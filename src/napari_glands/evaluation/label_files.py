@@ -12,11 +12,9 @@ from PIL import Image
 from skimage.measure import label
 
 from napari_glands.errors import GlandsError
+from napari_glands.slides import LABEL_SUFFIXES
 
 __all__ = ["label_files_of", "list_label_files", "pairing_key", "read_label_image"]
-
-SUFFIXES = ("_anno", "_mask", "_labels")
-"""Endings of a file's stem that say that it holds labels; pairing leaves them out."""
 
 _EXTENSIONS = {".png", ".tif", ".tiff", ".bmp"}
 _NOT_LABELS = "_overlay"  # our own picture beside the label image
@@ -31,7 +29,7 @@ def pairing_key(path: Path) -> str:
     'train_1'
     """
     stem = path.stem.removesuffix(".ome")
-    for suffix in SUFFIXES:
+    for suffix in LABEL_SUFFIXES:
         if stem.lower().endswith(suffix) and len(stem) > len(suffix):
             return stem[: -len(suffix)]
     return stem
@@ -77,7 +75,7 @@ def label_files_of(images: Sequence[Path], folder: str | Path) -> list[Path]:
         if pairing_key(image) not in labels:
             raise GlandsError(
                 f"{image.name} has no label image in {folder}: name it {image.stem}.png, or with "
-                f"one of {', '.join(SUFFIXES)} at its end, or leave the image out."
+                f"one of {', '.join(LABEL_SUFFIXES)} at its end, or leave the image out."
             )
     return [labels[pairing_key(image)] for image in images]
 

@@ -22,7 +22,7 @@ from napari_glands.exterior.network import ShallowCNN
 from napari_glands.exterior.sampling import crop_pool, stain_of, standardise
 from napari_glands.exterior.training import fit_network
 from napari_glands.progress import CancelToken, Event, Report, ignore
-from napari_glands.settings import Settings
+from napari_glands.settings import ExteriorSettings, Settings
 from napari_glands.slides import Slide
 
 __all__ = ["ExteriorModel", "apply_exterior", "cluster_exterior", "fit_exterior"]
@@ -30,7 +30,7 @@ __all__ = ["ExteriorModel", "apply_exterior", "cluster_exterior", "fit_exterior"
 _POOL = 256  # crops held in memory
 _SAMPLES = 60_000  # pixel embeddings given to k-means
 _TILE = 1024  # pixels; bounds the memory of one forward pass
-_WHOLE_IMAGE = 1024  # pixels; the largest side that per-image training takes at once
+_LARGEST_CROP = 1024  # pixels; per-image training takes the largest square up to this side
 
 
 @dataclass(frozen=True)
@@ -113,6 +113,7 @@ def fit_exterior(
     if not slides:
         raise GlandsError("Stage 1 needs at least one slide: add images first.")
     settings = settings or Settings()
+    _check_cluster(settings.exterior)
     cancel = cancel or CancelToken()
     device = choose_device(settings.general.device)
     if settings.exterior.network == "shared":
@@ -165,11 +166,21 @@ def apply_exterior(
     return exterior.with_cluster(chosen)
 
 
+def _check_cluster(exterior: ExteriorSettings) -> None:
+    """Refuse a cluster that there will not be before the network is trained."""
+    wished = exterior.exterior_cluster
+    if wished is not None and wished > exterior.clusters:
+        raise GlandsError(
+            f"There is no exterior cluster {wished}: choose one of 1 to {exterior.clusters}, or "
+            "ask for more clusters."
+        )
+
+
 def _fit_group(slides: Sequence[Slide], settings: Settings, device: Device, on_step) -> _Clustering:
     """Train one network on some slides and cluster its embeddings."""
     exterior, general = settings.exterior, settings.general
     mpp, alone = general.working_mpp, exterior.network == "per_image"
-    side = _WHOLE_IMAGE if alone else round(exterior.crop_um / mpp)
+    side = _LARGEST_CROP if alone else round(exterior.crop_um / mpp)
     crops = crop_pool(slides, mpp, side, 1 if alone else _POOL, general.seed)
     stains = [stain_of(slide, mpp) for slide in slides]
     pixels = [standardise(crop, stains[i % len(slides)]) for i, crop in enumerate(crops)]

@@ -52,14 +52,13 @@ def fit_network(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = ShallowCNN(settings.channels, settings.layers)
-    network.to(device.torch).to(memory_format=torch.channels_last)
+    network.to(device.torch)
     optimiser = torch.optim.SGD(network.parameters(), lr=settings.learning_rate, momentum=_MOMENTUM)
     batch_size = min(settings.batch_size, len(crops))
     for step in range(settings.iterations):
         chosen = rng.choice(len(crops), batch_size, replace=False)
         batch = torch.stack([crops[i] for i in chosen])
-        with device.autocast():
-            loss = _loss(network, batch, settings, device, views)
+        loss = _loss(network, batch, settings, device, views)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
@@ -75,13 +74,19 @@ def _loss(
     views: torch.Generator,
 ) -> torch.Tensor:
     """Compute the chosen self-supervised loss plus the spatial loss of one batch."""
-    response = network(_to(batch, device)).float()
+    response = _response(network, batch, device)
     if settings.loss == "self_label":
         return self_label_loss(response) + settings.spatial_weight * spatial_loss(response)
     axes = [axis for axis in (-2, -1) if torch.rand((), generator=views) < 0.5]
     view = _recolour(batch, views).flip(axes)
-    other = network(_to(view, device)).float().flip(axes)
+    other = _response(network, view, device).flip(axes)
     return iic_loss(response, other) + settings.spatial_weight * spatial_loss(response)
+
+
+def _response(network: ShallowCNN, batch: torch.Tensor, device: Device) -> torch.Tensor:
+    """Responses in full precision, as the losses need them, of a pass in mixed precision."""
+    with device.autocast():
+        return network(batch.to(device.torch, non_blocking=True)).float()
 
 
 def _recolour(batch: torch.Tensor, views: torch.Generator) -> torch.Tensor:
@@ -90,7 +95,3 @@ def _recolour(batch: torch.Tensor, views: torch.Generator) -> torch.Tensor:
     gain = 1 + _PHOTOMETRIC_JITTER * torch.randn(shape, generator=views)
     offset = _PHOTOMETRIC_JITTER * torch.randn(shape, generator=views)
     return batch * gain + offset
-
-
-def _to(batch: torch.Tensor, device: Device) -> torch.Tensor:
-    return batch.to(device.torch, memory_format=torch.channels_last, non_blocking=True)

@@ -10,7 +10,15 @@ from napari_glands.priors.prior import Priors
 from napari_glands.settings import Settings
 from napari_glands.slides import Slide
 
-__all__ = ["BACKGROUND", "EXTERIOR", "IGNORE", "INTERIOR", "proposal_map"]
+__all__ = [
+    "BACKGROUND",
+    "EXTERIOR",
+    "IGNORE",
+    "INTERIOR",
+    "gland_area",
+    "proposal_map",
+    "rejected_area",
+]
 
 BACKGROUND, EXTERIOR, INTERIOR, IGNORE = 0, 1, 2, 255
 
@@ -18,9 +26,10 @@ BACKGROUND, EXTERIOR, INTERIOR, IGNORE = 0, 1, 2, 255
 def proposal_map(slide: Slide, priors: Priors, settings: Settings | None = None) -> np.ndarray:
     """Turn the priors of a slide into what stage 2 may be told.
 
-    Interiors of priors that are not rejected are interior; the ring of epithelium around them is
-    exterior; the least gland-like pixels, and rejected priors, are background; everything else
-    is ignored, because outside the few priors nothing is known.
+    Interiors of priors that are not rejected are interior; the ring of epithelium around them,
+    and the most gland-like part of the clear exterior, are exterior; the least gland-like pixels,
+    and rejected priors, are background; everything else is ignored, because outside the few
+    priors nothing is known.
 
     Parameters
     ----------
@@ -40,12 +49,39 @@ def proposal_map(slide: Slide, priors: Priors, settings: Settings | None = None)
     grid, used = priors.grid, priors.used
     rgb = slide.read(settings.general.working_mpp)
     likeness = gland_likeness(rgb, priors.exterior / 255, grid.pixel_area_um2**0.5)
-    ring_width = grid.pixels(settings.priors.ring_width_um)
+    train = settings.train
 
     proposal = np.full(grid.shape, IGNORE, np.uint8)
-    proposal[likeness <= np.quantile(likeness, settings.train.negative_fraction)] = BACKGROUND
-    proposal[(priors.labels > 0) & ~used] = BACKGROUND
-    if used.any():
-        proposal[ndi.distance_transform_edt(~used) <= ring_width] = EXTERIOR
+    proposal[_sure_exterior(likeness, priors, train.positive_fraction)] = EXTERIOR
+    proposal[likeness <= np.quantile(likeness, train.negative_fraction)] = BACKGROUND
+    proposal[rejected_area(priors)] = BACKGROUND
+    proposal[gland_area(priors, settings)] = EXTERIOR
     proposal[used] = INTERIOR
     return proposal
+
+
+def _sure_exterior(likeness: np.ndarray, priors: Priors, share: float) -> np.ndarray:
+    """The most gland-like `share` of all pixels, out of those nearer to exterior than not.
+
+    Without the second condition smooth bare glass would count as gland-like.
+    """
+    clear = priors.exterior > 127
+    count = min(int(share * likeness.size), int(clear.sum()))
+    if count == 0:
+        return np.zeros(likeness.shape, bool)
+    return clear & (likeness >= np.partition(likeness[clear], -count)[-count])
+
+
+def gland_area(priors: Priors, settings: Settings | None = None) -> np.ndarray:
+    """Pixels, bool (y, x), of the priors in use with the ring of epithelium around them."""
+    settings = settings or priors.settings
+    used = priors.used
+    if not used.any():
+        return used
+    width = priors.grid.pixels(settings.priors.ring_width_um)
+    return ndi.distance_transform_edt(~used) <= width
+
+
+def rejected_area(priors: Priors) -> np.ndarray:
+    """Pixels, bool (y, x), of the priors that the user rejected."""
+    return (priors.labels > 0) & ~priors.used

@@ -8,8 +8,15 @@ import numpy as np
 from scipy import ndimage as ndi
 
 from napari_glands.priors import Priors
-from napari_glands.priors.proposals import BACKGROUND, EXTERIOR, IGNORE, INTERIOR
-from napari_glands.settings import TrainSettings
+from napari_glands.priors.proposals import (
+    BACKGROUND,
+    EXTERIOR,
+    IGNORE,
+    INTERIOR,
+    gland_area,
+    rejected_area,
+)
+from napari_glands.settings import Settings
 
 __all__ = ["first_pseudo_mask", "next_pseudo_mask", "teaching"]
 
@@ -30,9 +37,7 @@ def first_pseudo_mask(proposal: np.ndarray) -> np.ndarray:
     return mask
 
 
-def next_pseudo_mask(
-    probability: np.ndarray, proposal: np.ndarray, priors: Priors, settings: TrainSettings
-) -> np.ndarray:
+def next_pseudo_mask(probability: np.ndarray, priors: Priors, settings: Settings) -> np.ndarray:
     """Turn the answer of a round into the target of the next.
 
     Sure answers teach, the doubtful range between them is ignored, and what the priors (and the
@@ -42,12 +47,10 @@ def next_pseudo_mask(
     ----------
     probability
         float (y, x) in [0, 1].
-    proposal
-        uint8 (y, x) proposal map.
     priors
-        The priors that the proposal map was made from.
+        The priors of the slide.
     settings
-        The bounds of the doubtful range.
+        The bounds of the doubtful range, and the ring width.
 
     Returns
     -------
@@ -55,16 +58,14 @@ def next_pseudo_mask(
         uint8 (y, x): 0 background, 1 gland, 255 ignore.
     """
     mask = np.full(probability.shape, IGNORE, np.uint8)
-    mask[probability < settings.sure_background] = BACKGROUND
-    mask[ndi.binary_fill_holes(probability > settings.sure_gland)] = GLAND
-    mask[(priors.labels > 0) & ~priors.used] = BACKGROUND
-    mask[(proposal == EXTERIOR) | (proposal == INTERIOR)] = GLAND
+    mask[probability < settings.train.sure_background] = BACKGROUND
+    mask[ndi.binary_fill_holes(probability > settings.train.sure_gland)] = GLAND
+    mask[rejected_area(priors)] = BACKGROUND
+    mask[gland_area(priors, settings)] = GLAND
     return mask
 
 
-def teaching(
-    priors: Sequence[Priors], proposals: Sequence[np.ndarray], min_coverage: float
-) -> list[int]:
+def teaching(priors: Sequence[Priors], settings: Settings) -> list[int]:
     """Choose the slides that teach round 1.
 
     Where rings close, "not gland-like" means background; where none closes it says little. So
@@ -76,9 +77,13 @@ def teaching(
     list of int
         Positions in `priors`; empty when no slide has a prior.
     """
-    known = [first_pseudo_mask(proposal) == GLAND for proposal in proposals]
-    with_priors = [i for i, mask in enumerate(known) if mask.any()]
-    enough = [i for i in with_priors if known[i].mean() >= min_coverage or _curated(priors[i])]
+    with_priors = [i for i, p in enumerate(priors) if p.used.any()]
+    bound = settings.train.min_coverage
+    enough = [
+        i
+        for i in with_priors
+        if _curated(priors[i]) or gland_area(priors[i], settings).mean() >= bound
+    ]
     return enough or with_priors
 
 

@@ -107,7 +107,7 @@ def train(
     report(Event("train", 0.0, f"Training on {device.reason}; {encoder.reason}"))
     clock = time.perf_counter()
     pupils = [_pupil(*pair, settings, cancel) for pair in zip(slides, priors, strict=True)]
-    teachers = teaching(priors, [p.proposal for p in pupils], settings.train.min_coverage)
+    teachers = teaching(priors, settings)
     with tempfile.TemporaryDirectory() as scratch:
         metrics = _run_rounds(
             network, pupils, teachers, settings, device, run_dir or Path(scratch), report, cancel
@@ -203,7 +203,7 @@ def _next_lessons(
             device,
             lambda _: cancel.check(),
         )
-        target = next_pseudo_mask(probability, pupil.proposal, pupil.priors, settings.train)
+        target = next_pseudo_mask(probability, pupil.priors, settings)
         lessons.append(pupil.lesson(target))
     return lessons
 

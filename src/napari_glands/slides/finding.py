@@ -10,7 +10,10 @@ from pathlib import Path
 from napari_glands.errors import GlandsError
 from napari_glands.slides.formats import READABLE, is_image_folder, is_readable
 
-__all__ = ["find_images"]
+__all__ = ["LABEL_SUFFIXES", "find_images"]
+
+LABEL_SUFFIXES = ("_anno", "_mask", "_labels")
+"""Endings of a file's stem that say that it holds labels."""
 
 
 def find_images(patterns: Sequence[str | Path]) -> list[Path]:
@@ -18,7 +21,9 @@ def find_images(patterns: Sequence[str | Path]) -> list[Path]:
 
     A file stands for itself, whatever its ending. A folder stands for the images directly in it,
     or for one image when it is a DICOM or OME-Zarr folder. A glob (``*``, ``?``, ``[]``, ``**``)
-    stands for the images among its matches.
+    stands for the images among its matches. Label images that lie beside their image
+    (``train_1_anno.png`` beside ``train_1.png``) are left out of folders and globs: a mask is no
+    slide.
 
     Parameters
     ----------
@@ -53,16 +58,31 @@ def _match(pattern: str | Path) -> list[Path]:
     if path.is_file() or is_image_folder(path):
         return [path]
     if path.is_dir():
-        images = [p for p in path.iterdir() if is_readable(p)]
+        images = _without_labels([p for p in path.iterdir() if is_readable(p)])
         if not images:
             raise GlandsError(f"The folder {path} holds no images. {readable}")
         return images
     if glob.has_magic(str(path)):
-        images = [p for p in map(Path, glob.glob(str(path), recursive=True)) if is_readable(p)]
+        matches = map(Path, glob.glob(str(path), recursive=True))
+        images = _without_labels([p for p in matches if is_readable(p)])
         if not images:
             raise GlandsError(f"No image matches {pattern}. {readable}")
         return images
     raise GlandsError(f"There is no file or folder {pattern}: check the path. {readable}")
+
+
+def _without_labels(paths: list[Path]) -> list[Path]:
+    """Leave out the label images of images that are there too."""
+    images = {path.with_suffix("") for path in paths}
+    return [path for path in paths if not _is_label_of(path, images)]
+
+
+def _is_label_of(path: Path, images: set[Path]) -> bool:
+    stem = path.with_suffix("")
+    return any(
+        stem.name.endswith(suffix) and stem.with_name(stem.name.removesuffix(suffix)) in images
+        for suffix in LABEL_SUFFIXES
+    )
 
 
 def _natural(path: Path) -> list[tuple[int, int, str]]:
