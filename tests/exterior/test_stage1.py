@@ -139,7 +139,7 @@ def test_the_user_chooses_another_cluster(slides):
     found = cluster_exterior(slides[:1], settings)[0]
     assert found.cluster == 4
     np.testing.assert_array_equal(found.exterior, found.memberships[3].astype(np.float32) / 255)
-    with pytest.raises(GlandsError, match="no cluster 9"):
+    with pytest.raises(GlandsError, match="no exterior cluster 9"):
         cluster_exterior(slides[:1], settings.updated("exterior", exterior_cluster=9))
 
 

@@ -36,8 +36,9 @@ def test_the_four_values(mined):
 
 def test_the_exterior_is_a_ring_of_the_given_width(mined):
     slide, priors = mined
+    alone = Settings().updated("train", positive_fraction=0)
     for width_um in (5.0, 12.0):
-        proposal = proposal_map(slide, priors, Settings().updated("priors", ring_width_um=width_um))
+        proposal = proposal_map(slide, priors, alone.updated("priors", ring_width_um=width_um))
         row = proposal[at((100, 100))[0], : at((100, 190))[1]]
         right = np.flatnonzero(row == INTERIOR).max()
         ring = int((row[right + 1 :] == EXTERIOR).sum())
@@ -66,10 +67,21 @@ def test_a_rejected_prior_is_background(mined):
     assert proposal[at((280, 280))] == INTERIOR
 
 
-def test_without_priors_nothing_is_gland(mined):
+def test_without_priors_only_the_clearest_exterior_is_gland(mined):
     slide, priors = mined
-    proposal = proposal_map(slide, from_labels(priors, np.zeros_like(priors.labels)))
-    assert set(np.unique(proposal)) == {BACKGROUND, IGNORE}
+    empty = from_labels(priors, np.zeros_like(priors.labels))
+    none = proposal_map(slide, empty, Settings().updated("train", positive_fraction=0))
+    assert set(np.unique(none)) == {BACKGROUND, IGNORE}
+    some = proposal_map(slide, empty, Settings().updated("train", positive_fraction=0.02))
+    assert (some == EXTERIOR).mean() == pytest.approx(0.02, abs=0.001)
+    assert (priors.exterior[some == EXTERIOR] > 127).all()
+
+
+def test_smooth_bare_glass_is_never_taken_for_exterior(mined):
+    slide, priors = mined
+    empty = from_labels(priors, np.zeros_like(priors.labels))
+    greedy = Settings().updated("train", positive_fraction=0.49)
+    assert (priors.exterior[proposal_map(slide, empty, greedy) == EXTERIOR] > 127).all()
 
 
 def test_fine_texture_is_the_local_deviation_of_lightness():
