@@ -1,4 +1,5 @@
 import json
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -171,3 +172,24 @@ def test_summary_counts(study, make):
     assert (row.name, row.priors, row.glands) == ("tissue one", 1, 2)
     assert row.seconds["predict"] == 1.25
     json.dumps(summarise(study.project).to_dict())
+
+
+def test_results_can_be_read_while_they_are_saved_again(study, make):
+    priors = make.priors(study.slide)
+    study.project.save_priors(priors)
+    stop = threading.Event()
+
+    def save_again():
+        while not stop.is_set():
+            study.project.save_edited_priors(priors)
+
+    writer = threading.Thread(target=save_again)
+    writer.start()
+    try:
+        for _ in range(30):
+            loaded = study.project.load_priors(priors.slide_id)
+            assert loaded.table == priors.table
+            assert study.project.facts(priors.slide_id, "priors") is not None
+    finally:
+        stop.set()
+        writer.join()

@@ -293,7 +293,8 @@ class Project:
             None when there is no such result.
         """
         store = self._store(slide_id)
-        return store.prediction_facts() if name == "prediction" else store.facts(name)
+        with self._saving:
+            return store.prediction_facts() if name == "prediction" else store.facts(name)
 
     def save_exterior(
         self, result: ExteriorMap, *, fingerprint: str | None = None, seconds: float | None = None
@@ -541,7 +542,8 @@ class Project:
         return changed
 
     def _loaded(self, load: Callable[[], T | None], slide_id: str, step: str) -> T:
-        result = load()
+        with self._saving:  # a result is replaced by renaming folders: not while it is read
+            result = load()
         if result is None:
             raise GlandsError(_missing(self.entry(slide_id).name, step))
         return result
