@@ -117,7 +117,7 @@ def test_failed_rewrite_keeps_the_old_labels(tmp_path, glands, monkeypatch):
 def test_labels_moved_aside_by_a_killed_run_are_found(tmp_path, glands):
     write_labels(tmp_path, "glands", glands, GRID)
     folder = tmp_path / "labels" / "glands"
-    folder.rename(folder.with_name(".old-glands"))
+    folder.rename(folder.with_name("glands.former"))
     folder.with_name(".new-glands").mkdir()
     assert (read_labels(tmp_path, "glands").labels == glands).all()
     write_labels(tmp_path, "glands", glands, GRID)

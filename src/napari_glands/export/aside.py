@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from napari_glands.atomic import recover_folder, replace_folder
 from napari_glands.errors import GlandsError
 
-__all__ = ["recover", "written_aside"]
+__all__ = ["written_aside"]
 
 _ZARR_MARKS = (".zgroup", ".zattrs", "zarr.json")
 
@@ -37,7 +38,7 @@ def written_aside(path: str | Path, *, overwrite: bool = False) -> Iterator[Path
     path = Path(path)
     aside = path.with_name(f".new-{path.name}")
     try:
-        recover(path)
+        recover_folder(path)
         _check_target(path, overwrite)
         path.parent.mkdir(parents=True, exist_ok=True)
         _remove(aside)  # left by a run that was killed
@@ -53,17 +54,6 @@ def written_aside(path: str | Path, *, overwrite: bool = False) -> Iterator[Path
         ) from error
 
 
-def recover(path: Path) -> None:
-    """Put a folder back that a run had moved aside when it was killed."""
-    old = _old(path)
-    if old.exists() and not path.exists():
-        old.rename(path)
-
-
-def _old(path: Path) -> Path:
-    return path.with_name(f".old-{path.name}")
-
-
 def _check_target(path: Path, overwrite: bool) -> None:
     if not path.exists():
         return
@@ -74,21 +64,12 @@ def _check_target(path: Path, overwrite: bool) -> None:
 
 
 def _put_in_place(aside: Path, path: Path) -> None:
-    """Rename; a folder cannot be renamed onto another, so that one steps aside first."""
-    if aside.is_dir() != path.is_dir() and path.exists():
+    if path.exists() and aside.is_dir() != path.is_dir():
         raise FileExistsError(None, "a file and a folder cannot replace each other")
-    if not path.is_dir():
+    if aside.is_dir():
+        replace_folder(aside, path)
+    else:
         aside.replace(path)
-        return
-    old = _old(path)
-    _remove(old)
-    path.rename(old)
-    try:
-        aside.rename(path)
-    except OSError:
-        old.rename(path)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def _remove(path: Path) -> None:

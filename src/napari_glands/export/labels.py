@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import zarr
 
+from napari_glands.atomic import recover_folder
 from napari_glands.errors import GlandsError
 from napari_glands.export import ngff as zarr_ngff
-from napari_glands.export.aside import recover, written_aside
+from napari_glands.export.aside import written_aside
 from napari_glands.export.colours import RGBA, label_colours
 from napari_glands.export.resampling import nearest
 from napari_glands.slides.grid import Grid
@@ -148,7 +149,7 @@ def read_labels(group: str | Path, name: str = "glands") -> StoredLabels:
         When there is no such label image, or it is not a single plane.
     """
     folder = Path(group) / "labels" / name
-    recover(folder)
+    recover_folder(folder)
     if not folder.is_dir():
         raise GlandsError(f"{group} has no labels {name!r}{_instead(Path(group))}.")
     try:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_glands.project.atomic import plain
+from napari_glands.atomic import plain
 from napari_glands.project.schema import SlideEntry
 from napari_glands.settings import Settings
 

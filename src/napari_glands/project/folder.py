@@ -9,9 +9,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from napari_glands.atomic import staging_folder
 from napari_glands.errors import GlandsError
 from napari_glands.project import models, registry, schema
-from napari_glands.project.atomic import staging_folder
 from napari_glands.project.fingerprint import step_fingerprint
 from napari_glands.project.lock import ProjectLock
 from napari_glands.project.schema import ProjectFile, SlideEntry, StepRecord
@@ -409,7 +409,7 @@ class Project:
         content
             Content of the prediction it was made from (`facts`).
         """
-        from napari_glands.project.atomic import write_text
+        from napari_glands.atomic import write_text
 
         self.require_writable()
         with self._saving:

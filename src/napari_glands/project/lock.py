@@ -11,7 +11,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from napari_glands.project.atomic import write_json
+from napari_glands.atomic import write_json
 
 __all__ = ["ProjectLock"]
 

@@ -7,13 +7,13 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_glands.errors import GlandsError
-from napari_glands.project.atomic import (
+from napari_glands.atomic import (
     existing_folder,
     recover_folders,
     replace_folder,
     write_json,
 )
+from napari_glands.errors import GlandsError
 from napari_glands.project.fingerprint import folder_digest
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_glands.project.atomic import read_json, write_json
+from napari_glands.atomic import read_json, write_json
 from napari_glands.project.store import ATTRIBUTE, make_group
 
 if TYPE_CHECKING:

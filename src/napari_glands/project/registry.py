@@ -7,8 +7,8 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_glands.atomic import replace_folder, staging_folder
 from napari_glands.errors import GlandsError
-from napari_glands.project.atomic import replace_folder, staging_folder
 from napari_glands.project.pixels import make_slide_group
 from napari_glands.project.schema import SlideEntry
 from napari_glands.settings import Settings

@@ -14,8 +14,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import IO, Any, Literal
 
+from napari_glands.atomic import write_json, write_text
 from napari_glands.progress import Cancelled, CancelToken, Event, Report
-from napari_glands.project.atomic import write_json, write_text
 from napari_glands.project.folder import Project
 from napari_glands.project.schema import StepRecord
 from napari_glands.settings import Settings

@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from napari_glands.atomic import write_json
 from napari_glands.errors import GlandsError
-from napari_glands.project.atomic import write_json
 from napari_glands.settings import Settings
 
 __all__ = ["MIGRATIONS", "SCHEMA_VERSION", "ProjectFile", "SlideEntry", "StepRecord"]

@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_glands.errors import GlandsError
-from napari_glands.project.atomic import (
+from napari_glands.atomic import (
     existing_folder,
     read_json,
     recover_folders,
@@ -25,6 +24,7 @@ from napari_glands.project.atomic import (
     staging_folder,
     write_json,
 )
+from napari_glands.errors import GlandsError
 from napari_glands.project.fingerprint import arrays_digest, digest
 from napari_glands.settings import Settings
 from napari_glands.slides.grid import Grid

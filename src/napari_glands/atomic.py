@@ -15,6 +15,7 @@ __all__ = [
     "existing_folder",
     "plain",
     "read_json",
+    "recover_folder",
     "recover_folders",
     "replace_folder",
     "staging_folder",
@@ -74,14 +75,18 @@ def replace_folder(new: Path, target: Path) -> None:
     """Put a finished folder in the place of another one, on the same disk.
 
     No system replaces a full folder in one move everywhere, so the former one steps aside first;
-    should the process die in between, `recover_folders` or `existing_folder` finds it.
+    should the process die in between, `recover_folder` or `existing_folder` finds it.
     """
     former = target.with_name(target.name + FORMER)
     target.parent.mkdir(parents=True, exist_ok=True)
     if target.exists():
         shutil.rmtree(former, ignore_errors=True)
         os.rename(target, former)
-    os.rename(new, target)
+    try:
+        os.rename(new, target)
+    except OSError:
+        recover_folder(target)
+        raise
     shutil.rmtree(former, ignore_errors=True)
 
 
@@ -94,11 +99,16 @@ def existing_folder(target: Path) -> Path | None:
     return None
 
 
+def recover_folder(target: Path) -> None:
+    """Finish or undo the replacement of a folder that a dead process left half-way."""
+    former = target.with_name(target.name + FORMER)
+    if target.exists():
+        shutil.rmtree(former, ignore_errors=True)
+    elif former.exists():
+        os.rename(former, target)
+
+
 def recover_folders(parent: Path) -> None:
-    """Finish or undo the replacements that a dead process left below `parent` (one level)."""
+    """Finish or undo all replacements below `parent` (one level)."""
     for former in parent.glob(f"*{FORMER}"):
-        target = former.with_name(former.name.removesuffix(FORMER))
-        if target.exists():
-            shutil.rmtree(former, ignore_errors=True)
-        else:
-            os.rename(former, target)
+        recover_folder(former.with_name(former.name.removesuffix(FORMER)))
