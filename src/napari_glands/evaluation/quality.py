@@ -11,15 +11,16 @@ from typing import Any
 
 import numpy as np
 from scipy import ndimage as ndi
-from skimage import filters, measure, transform
+from skimage import filters, transform
 
 from napari_glands.evaluation.metrics import interior_precision
 from napari_glands.evaluation.report import EvaluationReport, evaluate
 from napari_glands.exterior import cluster_exterior, haematoxylin_preview
-from napari_glands.priors import mine_priors, proposal_map
-from napari_glands.priors.proposals import EXTERIOR, INTERIOR
+from napari_glands.priors import mine_priors
+from napari_glands.priors.proposals import gland_area
 from napari_glands.progress import CancelToken, Event, Report, ignore
 from napari_glands.segmentation import predict, train
+from napari_glands.segmentation.instances import gland_instances
 from napari_glands.settings import Settings
 from napari_glands.slides import Slide
 
@@ -80,18 +81,25 @@ def benchmark_quality(
     exteriors = cluster_exterior(slides, settings, report=report, cancel=cancel)
     pairs = list(zip(slides, exteriors, strict=True))
     priors = [mine_priors(slide, exterior, settings, cancel=cancel) for slide, exterior in pairs]
-    proposals = [proposal_map(*pair, settings) for pair in zip(slides, priors, strict=True)]
     model = train(slides, priors, settings, report=report, cancel=cancel)
     predictions = [predict(model, slide, settings, cancel=cancel) for slide in slides]
-    labels = {
-        "all foreground": [np.ones(e.clusters.shape, np.int32) for e in exteriors],
+    masks = {
+        "all foreground": [np.ones(e.grid.shape, bool) for e in exteriors],
         "haematoxylin, Otsu, filled": [_otsu_filled(slide, settings) for slide in slides],
-        "exterior cluster, filled": [_filled(e.clusters == e.cluster) for e in exteriors],
-        "priors with their exterior": [
-            measure.label((p == EXTERIOR) | (p == INTERIOR)) for p in proposals
+        "exterior cluster, filled": [
+            ndi.binary_fill_holes(e.clusters == e.cluster) for e in exteriors
         ],
-        "glands": [prediction.glands for prediction in predictions],
+        "priors with their exterior": [gland_area(p, settings) for p in priors],
     }
+    # Every peer is split and cleaned as the method's own probability maps are.
+    labels = {
+        name: [
+            gland_instances(mask.astype(np.float32), exterior.grid, settings.predict)
+            for mask, exterior in zip(maps, exteriors, strict=True)
+        ]
+        for name, maps in masks.items()
+    }
+    labels["glands"] = [prediction.glands for prediction in predictions]
     report(Event("evaluate", 0.0, "Reading the masks and scoring"))
     truths = read_truths()
     names = [slide.name for slide in slides]
@@ -110,11 +118,7 @@ def benchmark_quality(
 
 def _otsu_filled(slide: Slide, settings: Settings) -> np.ndarray:
     stain = haematoxylin_preview(slide.read(settings.general.working_mpp))
-    return _filled(stain > filters.threshold_otsu(stain))
-
-
-def _filled(mask: np.ndarray) -> np.ndarray:
-    return measure.label(ndi.binary_fill_holes(mask))
+    return ndi.binary_fill_holes(stain > filters.threshold_otsu(stain))
 
 
 def _enlarged(labels: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -161,7 +161,8 @@ def _run_rounds(
         def on_step(
             share: float, values: dict[str, float], done: int = number - 1, n: int = len(lessons)
         ) -> None:
-            message = f"Round {done + 1} of {rounds}, learning from {n} slides"
+            noun = "slide" if n == 1 else "slides"
+            message = f"Round {done + 1} of {rounds}, learning from {n} {noun}"
             report(Event("train", (done + share) / rounds, message, values))
 
         loss = fit_round(
