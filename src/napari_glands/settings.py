@@ -217,8 +217,8 @@ class TrainSettings(StepSettings):
     rounds: int = _setting(
         3,
         "Rounds",
-        "Round 1 learns from the priors alone; each further round also from what the round "
-        "before was sure of.",
+        "Round 1 learns from the priors and the clearest pixels of their slides; each further "
+        "round from what the round before was sure of.",
         ge=1,
         le=10,
     )
@@ -275,7 +275,8 @@ class TrainSettings(StepSettings):
     min_coverage: float = _setting(
         0.04,
         "Teaching coverage",
-        "Only images whose priors cover at least this share of their pixels teach round 1.",
+        "Only images whose priors, with their exteriors, cover at least this share of the pixels "
+        "teach round 1.",
         ge=0,
         le=1,
     )

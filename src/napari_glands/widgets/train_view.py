@@ -21,7 +21,7 @@ class TrainView(StepView):
         super().__init__(
             "Train",
             "Train the network on the priors. You can go on editing meanwhile; Cancel keeps the "
-            "best network so far.",
+            "network so far.",
             "Train",
             settings,
         )

@@ -59,7 +59,7 @@ def run_train(session: Session) -> None:
         if result is None or not (result.made or result.kept):
             session.say("train", "Cancelled before there was a model.")
         elif outcome.status == "cancelled":
-            session.say("train", "Stopped; the best network so far is kept and can be used.")
+            session.say("train", "Stopped; the network so far is kept and can be used.")
         elif result.made:
             session.say("train", f"Trained in {_duration(result.seconds)}.")
         else:
