@@ -43,7 +43,7 @@ def test_cancel_ends_a_training_and_tells_what_is_kept(with_priors, slow_trainin
     bench.click(bar.cancel_button)
     bench.until(lambda: not bench.session.tasks.busy)
     assert slow_training["cancelled"]
-    assert "best network so far is kept" in view.status.text()
+    assert "the network so far is kept" in view.status.text()
     assert not bar.cancel_button.isVisible()
     bench.until(view.run_button.isEnabled)
 
