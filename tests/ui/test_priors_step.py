@@ -140,6 +140,17 @@ def test_searching_again_leaves_decisions_alone_unless_asked(with_priors):
     assert "accepted" not in states(bench).values()
 
 
+def test_edits_go_to_the_project_that_was_saved_under_a_name(with_priors):
+    bench = with_priors
+    target = bench.folder / "named.glands"
+    bench.session.save_project_as(target)
+    bench.until(lambda: bench.session.project.path == target)
+    bench.settle()
+    paint(bench, 80, 20, 9)
+    bench.until(lambda: (saved(bench).labels == 9).any())
+    bench.until(lambda: bench.view("priors").saved.text() == "Edits saved.")
+
+
 def test_edits_are_there_after_reopening(with_priors):
     bench = with_priors
     paint(bench, 80, 20, 9)

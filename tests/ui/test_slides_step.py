@@ -105,6 +105,16 @@ def test_project_is_saved_under_a_name_and_opened_again(bench):
     bench.until(lambda: bench.session.current == slide_id)
 
 
+def test_opening_the_open_project_again_leaves_it_writable(bench):
+    bench.add_slide()
+    project = bench.session.project
+    bench.session.open_project(project.path)
+    bench.settle()
+    assert bench.session.project is project
+    assert not project.read_only
+    assert "open already" in bench.view("slides").status.text()
+
+
 def test_a_folder_that_is_no_project_is_refused_in_plain_words(bench):
     bench.session.open_project(bench.folder)
     view = bench.view("slides")

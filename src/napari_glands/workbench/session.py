@@ -101,6 +101,12 @@ class Session(QObject):
 
     def open_project(self, path: Path, then: Then = lambda: None) -> None:
         """Open a project folder."""
+        project = self.project
+        if project is not None and not project.read_only and _same_place(path, project.path):
+            # It would find itself locked by this very session, and open for reading only.
+            self.say("slides", f"{path.name} is open already.")
+            then()
+            return
         self._switch(lambda: Project.open(path), f"Opened {path.name}.", then)
 
     def new_project(self, path: Path) -> None:
@@ -123,8 +129,12 @@ class Session(QObject):
         self.editor.flush()
 
         def opened(project: Project) -> None:
+            # Layers of the former project, and strokes in them, must not get into this one, even
+            # where both hold the same slide.
+            self.editor.flush()
+            self.layers.show_only("")
             if self.project is not None:
-                self.project.close()
+                self.tasks.later(self.project.close)  # after the edits that are on their way
             self.project, self.settings = project, project.settings
             self.intake.pending.clear()
             self.current, self.shown = "", None
@@ -304,6 +314,12 @@ class Session(QObject):
 
         self.closing = self.tasks.close(after)
         self.deleteLater()
+
+
+def _same_place(path: Path, project: Path) -> bool:
+    """Tell whether a path, or that of its project file, is a project's folder."""
+    place = path.expanduser().resolve()
+    return project in (place, place.parent if place.name == "project.json" else place)
 
 
 def _plain(outcome: Outcome[Any], project: Project) -> str:
