@@ -13,7 +13,9 @@ from PIL import Image
 
 from napari_glands import _napari_io, sample_data
 from napari_glands.errors import GlandsError
+from napari_glands.export import write_image
 from napari_glands.settings import GeneralSettings
+from napari_glands.slides import Grid
 
 MANIFEST = files("napari_glands") / "napari.yaml"
 
@@ -135,6 +137,26 @@ class TestWriters:
         assert data.flags.writeable
         assert options["scale"] == pytest.approx((1.24, 1.24))
         assert sorted(options["features"]["index"]) == [1, 7]
+
+    def test_labels_are_put_beside_an_image_and_never_in_its_place(self, tmp_path, labels):
+        path = tmp_path / "slide.zarr"
+        pixels = np.random.default_rng(0).integers(0, 255, (120, 160, 3), dtype=np.uint8)
+        write_image(path, pixels, Grid((120, 160), (120, 160), 0.62), name="slide")
+        facts = {"slide_shape": (120, 160), "slide_mpp": 0.62}
+        for drawn in (labels, labels * 2):  # saved, and saved again
+            _napari_io.write_ome_zarr(
+                str(path), drawn, {"name": "mine", "metadata": {"napari_glands": facts}}
+            )
+        image, (data, options, _) = _napari_io.get_reader(str(path))(str(path))
+        np.testing.assert_array_equal(np.asarray(image[0]), pixels)
+        np.testing.assert_array_equal(data, labels * 2)
+        assert options["name"] == "glands"
+
+    def test_a_folder_of_something_else_is_not_replaced(self, tmp_path, labels):
+        (tmp_path / "other.zarr").mkdir()
+        (tmp_path / "other.zarr" / "zarr.json").write_text("{}")
+        with pytest.raises(GlandsError, match="exists already"):
+            _napari_io.write_ome_zarr(str(tmp_path / "other.zarr"), labels, {"name": "a"})
 
     def test_geojson_is_in_pixels_of_the_slide(self, tmp_path, labels):
         import json

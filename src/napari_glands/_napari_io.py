@@ -87,10 +87,20 @@ def read_project(path: str | Sequence[str]) -> list[LayerData]:
 
 
 def write_ome_zarr(path: str, data: Any, attributes: Mapping[str, Any]) -> list[str]:
-    """Write a labels layer as OME-Zarr labels ``glands``, to scale."""
-    from napari_glands.export import export_ome_zarr
+    """Write a labels layer as OME-Zarr labels ``glands``, to scale.
 
-    export_ome_zarr(_as_prediction(path, data, attributes), path, overwrite=True)
+    Into an OME-Zarr that is there already, the labels are put beside its image: under the layer's
+    name where it has labels of that name, else as ``glands``. Image and other labels stay.
+    """
+    from napari_glands.export import export_ome_zarr, write_labels
+
+    prediction, place = _as_prediction(path, data, attributes), Path(path)
+    if _is_image_group(place):
+        names = [folder.name for folder in _label_folders(place)]
+        name = prediction.slide_name if prediction.slide_name in names else "glands"
+        write_labels(place, name, prediction.glands, prediction.grid)
+    else:
+        export_ome_zarr(prediction, path)
     return [path]
 
 
