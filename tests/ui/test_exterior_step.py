@@ -62,12 +62,13 @@ def test_with_a_shared_network_the_choice_holds_for_all_slides(with_priors):
     bench = with_priors
     other = bench.add_slide("other", bench.noise(3))
     project = bench.session.project
-    project.save_exterior(bench.make_exterior(project.slide(other)), fingerprint="test")
+    project.save_exterior(bench.make_exterior(project.slide(other)), fingerprint="of other slides")
     bench.show_results()
     view = bench.view("exterior")
     view.choice.activated.emit(1)
     bench.settle()
     assert {project.load_exterior(entry.id).cluster for entry in project.slides} == {2}
+    assert project.facts(other, "exterior")["fingerprint"] == "of other slides"  # as it was made
     assert "in 2 slides" in view.status.text()
 
 

@@ -140,7 +140,10 @@ def choose_cluster(session: Session, cluster: int) -> None:
         ids = [first, *(i for i in others if project.facts(i, "exterior"))]
         for number, slide_id in enumerate(ids):
             cancel.check()
-            project.save_exterior(project.load_exterior(slide_id).with_cluster(cluster))
+            # Still of the slides it was made with: those added since need a new clustering.
+            made_of = (project.facts(slide_id, "exterior") or {}).get("fingerprint")
+            chosen = project.load_exterior(slide_id).with_cluster(cluster)
+            project.save_exterior(chosen, fingerprint=made_of)
             report(Event("exterior", (number + 1) / len(ids), f"Cluster {cluster} is the exterior"))
         return len(ids)
 
