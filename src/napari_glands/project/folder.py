@@ -80,11 +80,12 @@ class Project:
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise GlandsError(f"{path} exists and is not empty: name a new folder for the project.")
         try:
-            for name in ("slides", "models", "runs"):
-                (path / name).mkdir(parents=True, exist_ok=True)
+            # First: a process killed right after it leaves a project, not a folder in the way.
             schema.write_project_file(
                 path / "project.json", ProjectFile(settings=settings or Settings())
             )
+            for name in ("slides", "models", "runs"):
+                (path / name).mkdir(exist_ok=True)
         except OSError as error:
             raise GlandsError(f"Cannot make a project in {path}: {error.strerror}.") from error
         return cls.open(path)
@@ -306,8 +307,8 @@ class Project:
         result
             The map.
         fingerprint
-            Of what it depends on; None works it out from the settings in `result`. A change of
-            the chosen cluster leaves it as it is.
+            Of what it depends on; None works it out from the settings in `result` and the
+            slides there are now. Give the saved one to change the chosen cluster only.
         seconds
             How long it took; None keeps what is saved.
         """
