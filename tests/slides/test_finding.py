@@ -94,3 +94,5 @@ def test_label_images_beside_their_image_are_no_slides(folder: Path) -> None:
     assert "alone_mask.png" in found  # nothing says whose mask that would be
     assert names(find_images([f"{folder}/t_2*.png"])) == ["t_2.png"]
     assert names(find_images([folder / "t_2_anno.png"])) == ["t_2_anno.png"]  # asked for by name
+    expanded = sorted(folder.glob("t_2*.png"))  # what a shell makes of t_2*.png
+    assert names(find_images(expanded)) == ["t_2.png"]

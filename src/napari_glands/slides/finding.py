@@ -22,8 +22,8 @@ def find_images(patterns: Sequence[str | Path]) -> list[Path]:
     A file stands for itself, whatever its ending. A folder stands for the images directly in it,
     or for one image when it is a DICOM or OME-Zarr folder. A glob (``*``, ``?``, ``[]``, ``**``)
     stands for the images among its matches. Label images that lie beside their image
-    (``train_1_anno.png`` beside ``train_1.png``) are left out of folders and globs: a mask is no
-    slide.
+    (``train_1_anno.png`` beside ``train_1.png``) are left out of folders and globs, and of files
+    named together with their image, as a shell does with a glob: a mask is no slide.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def find_images(patterns: Sequence[str | Path]) -> list[Path]:
             found.setdefault(path.resolve(), path)
     if not found:
         raise GlandsError("No images were named: give files, folders or patterns such as *.png.")
-    return sorted(found.values(), key=_natural)
+    return sorted(_without_labels(list(found.values())), key=_natural)
 
 
 def _match(pattern: str | Path) -> list[Path]:
