@@ -5,7 +5,7 @@ from napari_glands.export.colours import label_colours
 from napari_glands.export.geojson import export_geojson
 from napari_glands.export.labels import StoredLabels, read_labels, write_labels
 from napari_glands.export.omezarr import export_ome_zarr, write_image
-from napari_glands.export.png import PngFiles, draw_outlines, export_png
+from napari_glands.export.png import PngFiles, draw_outlines, export_png, file_name
 from napari_glands.export.polygons import gland_polygons
 from napari_glands.export.table import export_csv
 
@@ -17,6 +17,7 @@ __all__ = [
     "export_geojson",
     "export_ome_zarr",
     "export_png",
+    "file_name",
     "gland_polygons",
     "label_colours",
     "read_labels",

@@ -19,7 +19,7 @@ from napari_glands.export.source import Pixels, picture
 if TYPE_CHECKING:
     from napari_glands.segmentation.result import Prediction
 
-__all__ = ["PngFiles", "draw_outlines", "export_png"]
+__all__ = ["PngFiles", "draw_outlines", "export_png", "file_name"]
 
 # Yellow in black shows on pink, purple, brown and white, and to every kind of colour vision.
 _LINE = (255, 230, 0)
@@ -42,7 +42,12 @@ class PngFiles(NamedTuple):
 
 
 def export_png(
-    prediction: Prediction, folder: str | Path, slide: Pixels, *, overwrite: bool = False
+    prediction: Prediction,
+    folder: str | Path,
+    slide: Pixels,
+    *,
+    name: str | None = None,
+    overwrite: bool = False,
 ) -> PngFiles:
     """Write a label image and a picture with outlined glands.
 
@@ -54,15 +59,17 @@ def export_png(
         Where to write; it is made if need be.
     slide
         The slide of the prediction.
+    name
+        What the files' names start with; the slide's name when not given.
     overwrite
         Whether existing files may be replaced.
 
     Returns
     -------
     PngFiles
-        ``<slide>_labels.png`` is a uint16 label image of the slide's level-0 size (nearest
-        pixel); with more than 65,535 glands it is ``<slide>_labels.tif``, uint32.
-        ``<slide>_overlay.png`` shows the slide with the glands' outlines. Slides of more than
+        ``<name>_labels.png`` is a uint16 label image of the slide's level-0 size (nearest
+        pixel); with more than 65,535 glands it is ``<name>_labels.tif``, uint32.
+        ``<name>_overlay.png`` shows the slide with the glands' outlines. Slides of more than
         8192² pixels are written at the working resolution, both.
 
     Raises
@@ -70,7 +77,7 @@ def export_png(
     GlandsError
         When a file exists or cannot be written, or the slide is another one.
     """
-    folder, name = Path(folder), _file_name(slide.name)
+    folder, name = Path(folder), file_name(name or slide.name)
     pixels, grid = picture(prediction, slide)
     glands = nearest(prediction.glands, grid.shape)
     fits = not glands.size or prediction.glands.max() <= np.iinfo(np.uint16).max
@@ -109,6 +116,6 @@ def draw_outlines(pixels: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return drawn
 
 
-def _file_name(name: str) -> str:
+def file_name(name: str) -> str:
     """Leave out of a slide's name what no file system takes."""
     return re.sub(r'[\\/:*?"<>|\x00-\x1f]+', "-", name).strip(" .") or "slide"

@@ -18,7 +18,8 @@ _SUFFIXES = {"ome-zarr": ".zarr", "geojson": ".geojson", "csv": ".csv", "png": "
 def targets(kind: str, folder: Path, slides: Sequence[tuple[str, str]]) -> list[tuple[str, Path]]:
     """Return the file or folder that each slide, given as (id, name), is written to.
 
-    Slides of the same name are told apart by their ids.
+    Slides of the same name are told apart by their ids, and what no file system takes in the
+    name of a layer is left out.
 
     Raises
     ------
@@ -27,11 +28,15 @@ def targets(kind: str, folder: Path, slides: Sequence[tuple[str, str]]) -> list[
     """
     if folder.exists() and not folder.is_dir():
         raise GlandsError(f"{folder} is a file: choose a folder.")
-    names = Counter(name for _, name in slides)
+    from napari_glands.export import file_name
+
+    plain = {slide_id: file_name(name) for slide_id, name in slides}
+    # Some file systems take A and a for the same.
+    names = Counter(name.casefold() for name in plain.values())
     suffix = _SUFFIXES[kind]
     return [
-        (slide_id, folder / f"{slide_id if names[name] > 1 else name}{suffix}")
-        for slide_id, name in slides
+        (slide_id, folder / f"{slide_id if names[name.casefold()] > 1 else name}{suffix}")
+        for slide_id, name in plain.items()
     ]
 
 
@@ -51,4 +56,6 @@ def write(kind: str, project: Project, settings: Settings, slide_id: str, path: 
     elif kind == "csv":
         export.export_csv(prediction, path, overwrite=True)
     else:
-        export.export_png(prediction, path.parent, project.slide(slide_id), overwrite=True)
+        name = path.name.removesuffix(_SUFFIXES["png"])
+        slide = project.slide(slide_id)
+        export.export_png(prediction, path.parent, slide, name=name, overwrite=True)
