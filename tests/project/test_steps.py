@@ -197,6 +197,20 @@ def test_curated_priors_are_kept_and_said_to_be(trained):
     assert list((trained.path / "slides" / f"{entry.id}.backups").iterdir())
 
 
+def test_priors_edited_while_the_search_runs_are_kept(trained):
+    entry = trained.slides[0]
+    priors = trained.load_priors(entry.id)
+    curated = replace(priors, table=(replace(priors.table[0], state="accepted"),))
+
+    def edit(event):
+        if "Sweeping" in event.message:
+            trained.save_edited_priors(curated)
+
+    steps.run_priors(trained, FAST.updated("priors", levels=3), report=edit)
+    assert trained.load_priors(entry.id).table == curated.table
+    assert trained.steps["priors"].status == "done"
+
+
 def test_steps_out_of_order_say_what_to_run(project):
     for step, needed in (
         (steps.run_priors, "`exterior`"),

@@ -189,6 +189,9 @@ def run_priors(
         began = time.perf_counter()
         exterior = project.load_exterior(slide.id)
         found = mine_priors(slide, exterior, settings, report=report, cancel=cancel)
+        if not replace_curated and project.has_curated_priors(slide.id):  # edited meanwhile
+            report(Event("priors", 1, f"Kept your decisions on the priors of {slide.name}"))
+            return
         project.save_priors(
             found,
             replace_curated=replace_curated,
