@@ -11,7 +11,8 @@ import typer
 
 from napari_glands.cli.files import Format, export_project
 from napari_glands.cli.options import Changes, changed, with_settings
-from napari_glands.cli.terminal import print_json, print_table, work
+from napari_glands.cli.terminal import fail, print_json, print_table, work
+from napari_glands.errors import GlandsError
 from napari_glands.jobs import CancelToken, Report
 from napari_glands.settings import Settings
 
@@ -66,7 +67,10 @@ def demo(
     if open_:
         from napari_glands.cli.viewer import show_workbench
 
-        show_workbench(out / "project.glands", [])
+        try:
+            show_workbench(out / "project.glands", [])
+        except GlandsError as error:
+            raise fail(str(error)) from error
 
 
 def _run_demo(
@@ -88,7 +92,7 @@ def _run_demo(
             project, out / "export", settings, FORMATS, overwrite=True, report=report, cancel=cancel
         )
         images = [
-            {**row, **_scores(project, row["slide_id"], samples[row["name"]])}
+            {**row, **_scores(project, row["slide_id"], samples.get(row["name"]))}
             for row in summary.to_dict()["rows"]
         ]
     return {
@@ -119,9 +123,9 @@ def _write_png(path: Path, pixels: np.ndarray) -> None:
         Image.fromarray(pixels).save(aside)
 
 
-def _scores(project: Project, slide_id: str, sample: Sample) -> dict[str, float | None]:
+def _scores(project: Project, slide_id: str, sample: Sample | None) -> dict[str, float | None]:
     """Compare a prediction with the truth at level 0; None where nobody knows the truth."""
-    if sample.truth is None:
+    if sample is None or sample.truth is None:
         return {"pooled_miou": None, "object_f1": None}
     from napari_glands.evaluation import evaluate
     from napari_glands.export.resampling import nearest

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from napari_glands.segmentation.result import Prediction
     from napari_glands.slides import Slide
 
-__all__ = ["Format", "evaluate", "export", "export_all", "export_project", "write"]
+__all__ = ["Format", "Named", "evaluate", "export", "export_all", "export_project", "write"]
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
@@ -122,7 +122,7 @@ def export_project(
         prediction, slide = project.load_prediction(entry.id), project.slide(entry.id)
         # Two images of one name must not share a file, and a layer's name may not be a file's.
         plain = names[entry.name.casefold()] == 1 and re.fullmatch(r"[\w() .,+-]+", entry.name)
-        named = _Named(slide, entry.name if plain else entry.id)
+        named = Named(slide, entry.name if plain else entry.id)
         for format_ in formats:
             files = write(prediction, named, out, format_, settings, overwrite=overwrite)
             written += [str(file) for file in files]
@@ -130,7 +130,9 @@ def export_project(
     return written
 
 
-def export_all(prediction: Prediction, slide: Slide, out: Path, settings: Settings) -> list[Path]:
+def export_all(
+    prediction: Prediction, slide: Slide | Named, out: Path, settings: Settings
+) -> list[Path]:
     """Write a prediction in all formats, in place of earlier files; return the files."""
     written = []
     for format_ in Format:
@@ -140,7 +142,7 @@ def export_all(prediction: Prediction, slide: Slide, out: Path, settings: Settin
 
 def write(
     prediction: Prediction,
-    slide: Slide | _Named,
+    slide: Slide | Named,
     out: Path,
     format_: Format,
     settings: Settings,
@@ -176,7 +178,7 @@ def write(
 
 
 @dataclass(frozen=True)
-class _Named:
+class Named:
     """A slide under the name that its files get."""
 
     slide: Slide
@@ -184,11 +186,14 @@ class _Named:
 
     @property
     def shape(self) -> tuple[int, int]:
+        """Rows and columns at level 0."""
         return self.slide.shape
 
     @property
     def mpp(self) -> float:
+        """Micrometres per level-0 pixel."""
         return self.slide.mpp
 
     def read(self, mpp: float | None = None) -> np.ndarray:
+        """Return uint8 (y, x, 3) of the whole slide."""
         return self.slide.read(mpp)

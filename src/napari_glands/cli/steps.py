@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from napari_glands.cli.files import export_all
+from napari_glands.cli.files import Named, export_all
 from napari_glands.cli.options import Changes, changed, with_settings
 from napari_glands.cli.terminal import note, print_json, print_table, work
 from napari_glands.jobs import CancelToken, Report
@@ -211,10 +212,13 @@ def _predict_new(
         from napari_glands.segmentation import load_model
         from napari_glands.segmentation import predict as predict_slide
         from napari_glands.slides import find_images, open_slide
+        from napari_glands.slides.opening import default_name
 
         paths = find_images(images)
+        names = Counter(default_name(path).casefold() for path in paths)
         trained = load_model(model)
-        settings = changed(trained.settings, changes)
+        # Where it was trained says nothing about where it is applied.
+        settings = changed(trained.settings.updated("general", device="auto"), changes)
         default_mpp = settings.general.default_mpp
         rows = []
         for path in paths:
@@ -222,7 +226,10 @@ def _predict_new(
                 break
             slide = open_slide(path, mpp=mpp, default_mpp=default_mpp)
             prediction = predict_slide(trained, slide, settings, report=report, cancel=cancel)
-            written = export_all(prediction, slide, out, settings)
+            # Images of one name in several folders must not share their files.
+            alone = names[slide.name.casefold()] == 1
+            named = Named(slide, slide.name if alone else slide.id)
+            written = export_all(prediction, named, out, settings)
             rows.append(
                 {
                     "image": slide.name,
