@@ -165,7 +165,11 @@ def import_model(session: Session, folder: Path) -> None:
     def work() -> None:
         from napari_glands.segmentation import load_model
 
-        project.save_model(load_model(folder), steps.DEFAULT_MODEL)
+        model = load_model(folder)
+        if steps.DEFAULT_MODEL in project.model_names:  # what was trained here is not lost
+            former = project.load_model(steps.DEFAULT_MODEL)
+            project.save_model(former, f"{steps.DEFAULT_MODEL}-{former.checksum}")
+        project.save_model(model, steps.DEFAULT_MODEL)
 
     def done(_: None) -> None:
         session.say("predict", f"The model of {folder.name} is ready to predict with.")
