@@ -73,8 +73,8 @@ def test_progress_names_the_round_and_the_loss(slide, priors, fast):
     assert "random weights were asked for" in events[0].message
     steps = [e for e in events if e.values]
     assert len(steps) == 2 * 4
-    assert steps[0].message == "Round 1 of 2, learning from 1 slides"
-    assert steps[-1].message == "Round 2 of 2, learning from 1 slides"
+    assert steps[0].message == "Round 1 of 2, learning from 1 slide"
+    assert steps[-1].message == "Round 2 of 2, learning from 1 slide"
     assert all(np.isfinite(e.values["loss"]) and "cross_entropy" in e.values for e in steps)
 
 
@@ -275,7 +275,7 @@ def test_only_covered_slides_teach_first_and_all_later(slide, priors, make, fast
     )
     assert both.provenance["taught_by"] == [slide.id]
     messages = [e.message for e in events if e.values]
-    assert messages[0] == "Round 1 of 2, learning from 1 slides"
+    assert messages[0] == "Round 1 of 2, learning from 1 slide"
     assert messages[-1] == "Round 2 of 2, learning from 2 slides"
 
 

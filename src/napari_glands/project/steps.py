@@ -12,7 +12,8 @@ A cancelled step returns what it finished.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -122,9 +123,9 @@ def run_exterior(
         model = None
         try:
             if shared:
-                slides = [project.slide(entry.id) for entry in project.slides]
                 fit_report = _part(run.report, 0, start)
-                model = fit_exterior(slides, settings, report=fit_report, cancel=cancel)
+                with _opened(project, project.slides) as slides:
+                    model = fit_exterior(slides, settings, report=fit_report, cancel=cancel)
         except Cancelled:
             return StepResult("exterior", (), _ids(kept), time.perf_counter() - clock)
 
@@ -247,7 +248,6 @@ def run_train(
             "and choose another exterior cluster, lower the smallest solidity or area of priors, "
             "or draw a few by hand."
         )
-    slides = [project.slide(entry.id) for entry in entries]
     device = choose_device(settings.general.device)
     clock = time.perf_counter()
     with recorded_run(
@@ -261,15 +261,16 @@ def run_train(
         resume=True,
     ) as run:
         try:
-            model = train(
-                slides,
-                priors,
-                settings,
-                run_dir=run.folder,
-                name=name,
-                report=run.report,
-                cancel=cancel,
-            )
+            with _opened(project, entries) as slides:
+                model = train(
+                    slides,
+                    priors,
+                    settings,
+                    run_dir=run.folder,
+                    name=name,
+                    report=run.report,
+                    cancel=cancel,
+                )
         except Cancelled:  # before there was a model
             return StepResult("train", (), (), time.perf_counter() - clock)
         stopped = cancel.cancelled or model.metrics.get("stopped") == "cancelled"
@@ -475,6 +476,17 @@ def _split(
     for entry in project.slides if entries is None else entries:
         (kept if finished(entry) else todo).append(entry)
     return kept, todo
+
+
+@contextmanager
+def _opened(project: Project, entries: Sequence[SlideEntry]) -> Iterator[list[Slide]]:
+    """Open slides for as long as they are needed together."""
+    slides = [project.slide(entry.id) for entry in entries]
+    try:
+        yield slides
+    finally:
+        for slide in slides:
+            slide.close()
 
 
 def _each(

@@ -42,8 +42,8 @@ def predict(
     slide
         Any slide, whether it was trained on or not.
     settings
-        Settings of all steps; those of the model when not given. The working resolution is
-        always the model's.
+        Settings of all steps; those of the model, on any device, when not given. The working
+        resolution is always the model's.
     report, cancel
         Progress and cancel request.
 
@@ -57,7 +57,7 @@ def predict(
     Cancelled
         Within one batch of tiles of a cancel request.
     """
-    settings = settings or model.settings
+    settings = settings or model.settings.updated("general", device="auto")
     cancel = cancel or CancelToken()
     device = choose_device(settings.general.device)
     mpp = model.settings.general.working_mpp

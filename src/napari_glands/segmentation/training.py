@@ -23,7 +23,7 @@ from napari_glands.segmentation.model import Model
 from napari_glands.segmentation.network import EncoderChoice, GlandPSPNet, build_network
 from napari_glands.segmentation.prediction import gland_probability
 from napari_glands.segmentation.targets import first_pseudo_mask, next_pseudo_mask, teaching
-from napari_glands.settings import Settings
+from napari_glands.settings import PredictSettings, Settings
 from napari_glands.slides import Slide
 
 __all__ = ["train"]
@@ -138,7 +138,8 @@ def _check_pairs(slides: Sequence[Slide], priors: Sequence[Priors], mpp: float) 
         if found.grid != slide.grid(mpp):
             raise GlandsError(
                 f"The priors of {slide.name} were found at another working resolution or pixel "
-                "size: run stage 1 and the priors again."
+                "size: set it back, or run stage 1 and the priors again (where you have edited "
+                "them, say that they may be replaced; a copy is kept)."
             )
 
 
@@ -199,7 +200,7 @@ def _next_lessons(
             network,
             torch.from_numpy(pupil.density),
             pupil.stain,
-            settings.predict,
+            PredictSettings(),  # what a model learns does not depend on how it will be used
             settings.general.working_mpp,
             device,
             lambda _: cancel.check(),
