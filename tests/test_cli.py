@@ -320,3 +320,12 @@ def test_ctrl_c_stops_cleanly_and_running_again_goes_on(files, tmp_path):
     with Project.open(tmp_path / "p.glands") as project:
         assert not project.read_only
         assert project.steps["exterior"].status == "cancelled"
+
+
+def test_a_pixel_size_without_images_is_refused(tmp_path):
+    for command in ("predict", "run"):
+        result = runner.invoke(
+            app, [command, "--project", str(tmp_path / "p.glands"), "--mpp", "0.5"]
+        )
+        assert result.exit_code == 2
+        assert "--mpp is for images" in result.stderr

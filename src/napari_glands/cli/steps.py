@@ -168,6 +168,7 @@ def predict(
 ) -> None:
     """Predict the glands of a project's slides, or of new images with a trained model."""
     if project is not None and not (images or model or out):
+        _refuse_idle_mpp(mpp)
         from napari_glands.project.steps import run_predict
 
         _run_step(run_predict, project, changes, as_json, name=name)
@@ -277,6 +278,12 @@ def _run_step(
         )
 
 
+def _refuse_idle_mpp(mpp: float | None) -> None:
+    """Refuse a pixel size that would be ignored: the slides of a project have theirs."""
+    if mpp is not None:
+        raise typer.BadParameter("--mpp is for images named in the same command: name them too.")
+
+
 def _filled_project(
     images: Sequence[str],
     folder: Path,
@@ -288,6 +295,8 @@ def _filled_project(
     from napari_glands.project import Project
     from napari_glands.slides import find_images
 
+    if not images:
+        _refuse_idle_mpp(mpp)
     base = None if settings_file is None else load_settings(settings_file)
     paths = find_images(images) if images else []
     exists = (folder.expanduser() / "project.json").exists()

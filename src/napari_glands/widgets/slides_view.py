@@ -24,15 +24,13 @@ from qtpy.QtWidgets import (
 )
 
 from napari_glands.settings import GeneralSettings
+from napari_glands.slides import READABLE
 from napari_glands.widgets.step_view import StepView
 from napari_glands.widgets.text import sentence
 
 __all__ = ["SlideRow", "SlidesView"]
 
-_IMAGES = (
-    "Histology images (*.svs *.ndpi *.mrxs *.scn *.vms *.dcm *.tif *.tiff *.bmp *.png *.jpg "
-    "*.jpeg);;All files (*)"
-)
+_IMAGES = f"Histology images ({' '.join(f'*{ending}' for ending in READABLE)});;All files (*)"
 
 
 @dataclass(frozen=True)
