@@ -69,7 +69,14 @@ def folders(field, tmp_path):
     return tmp_path
 
 
-def test_the_command_writes_both_tables(folders):
+def test_the_command_writes_both_tables(folders, monkeypatch):
+    real = quality.benchmark_quality
+
+    def quick(slides, read_truths, settings, **more):
+        tiny = TINY.updated("general", seed=settings.general.seed)
+        return real(slides, read_truths, tiny, **more)
+
+    monkeypatch.setattr(quality, "benchmark_quality", quick)
     arguments = (
         f"--truth {folders}/masks --out {folders}/out --seeds 1 --mpp 0.62 --json "
         "--iterations 2 --rounds 1 --device cpu"
