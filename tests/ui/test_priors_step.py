@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+import threading
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
+
+from napari_glands.errors import GlandsError
 
 SHIFT = Qt.KeyboardModifier.ShiftModifier
 CONTROL = Qt.KeyboardModifier.ControlModifier
@@ -163,3 +168,33 @@ def test_edits_are_there_after_reopening(with_priors):
     bench.until(lambda: bench.session.current and bench.layer("priors"))
     np.testing.assert_array_equal(bench.layer("priors").data, data)
     assert bench.layer("priors").scale == pytest.approx((1.24, 1.24))
+
+
+def test_a_stroke_in_a_layer_that_was_just_replaced_is_shown_as_saved(with_priors):
+    bench = with_priors
+    session = bench.session
+    session.editor._timer.setInterval(60_000)
+    paint(bench, 80, 20, 9)
+    mined = bench.make_priors(session.project.slide(session.current))
+    fewer = replace(mined, labels=np.where(mined.labels == 1, 1, 0), table=mined.table[:1])
+    session.project.save_priors(fewer, fingerprint="mined again")
+    bench.show_results()
+    bench.settle()
+    bench.until(lambda: np.array_equal(bench.layer("priors").data, saved(bench).labels))
+    assert 9 in states(bench), "the stroke is kept"
+
+
+def test_no_strokes_are_taken_while_the_project_is_copied(with_priors, monkeypatch):
+    bench = with_priors
+    go_on = threading.Event()
+
+    def fail_slowly(project, target):
+        go_on.wait(20)
+        raise GlandsError("The disk is full.")
+
+    monkeypatch.setattr("napari_glands.workbench.session.copy_project", fail_slowly)
+    bench.session.save_project_as(bench.folder / "copy.glands")
+    assert not bench.layer("priors").editable
+    go_on.set()
+    bench.until(lambda: bench.layer("priors").editable)
+    assert "The disk is full" in bench.view("slides").status.text()

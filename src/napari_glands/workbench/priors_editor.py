@@ -48,11 +48,15 @@ class PriorsEditor(QObject):
     -------
     edited
         ``(Priors, content)`` when an edit has reached the disk.
+    outdated
+        An edit has reached the disk after its layer was replaced: what is shown is not what is
+        saved.
     said
         ``(sentence, whether it is a problem)``.
     """
 
     edited = Signal(object, str)
+    outdated = Signal()
     said = Signal(str, bool)
 
     def __init__(
@@ -84,6 +88,11 @@ class PriorsEditor(QObject):
             event.connect(self._on_edit)
         layer.bind_key(ACCEPT_KEY, self._on_accept_key, overwrite=True)
         layer.bind_key(REJECT_KEY, self._on_reject_key, overwrite=True)
+
+    def pause(self, paused: bool) -> None:
+        """Take no strokes for a while, because they would be left behind."""
+        if self.layer is not None and self._held is not None:
+            self.layer.editable = not (paused or self._held.project.read_only)
 
     @property
     def layer(self) -> Labels | None:
@@ -127,24 +136,27 @@ class PriorsEditor(QObject):
         if held is None:
             return
 
-        def work() -> tuple[Priors, str] | None:
+        def work() -> tuple[_Held, Priors, str] | None:
             changed = verb(held.priors)
             if changed is held.priors:
                 return None
             held.project.save_edited_priors(changed)
             held.priors = changed
             facts = held.project.facts(changed.slide_id, "priors") or {}
-            return changed, str(facts.get("content", ""))
+            return held, changed, str(facts.get("content", ""))
 
         def failed(message: str) -> None:
             self.said.emit(f"The edits are not saved: {message}", True)
 
         self._tasks.later(work, self._on_changed, failed)
 
-    def _on_changed(self, result: tuple[Priors, str] | None) -> None:
+    def _on_changed(self, result: tuple[_Held, Priors, str] | None) -> None:
         if result is None:
             return
-        priors, content = result
+        held, priors, content = result
+        if held is not self._held:
+            self.outdated.emit()
+            return
         self._layers.set_content(priors.slide_id, "priors", content)
         self._layers.recolor_priors(priors)
         self.edited.emit(priors, content)

@@ -74,6 +74,7 @@ class Session(QObject):
         self.closed = False
         self.editor = PriorsEditor(self, viewer, self.tasks, self.layers)
         self.editor.edited.connect(self._on_edited)
+        self.editor.outdated.connect(self.refresh)
         self.editor.said.connect(lambda text, problem: self.say("priors", text, problem=problem))
         self.closing: threading.Thread | None = None
         # Slides that a long job has finished show it before the job ends.
@@ -127,6 +128,11 @@ class Session(QObject):
             self.say("slides", "A step is running: cancel it or wait for its end.", problem=True)
             return
         self.editor.flush()
+        self.editor.pause(True)
+
+        def failed(message: str) -> None:
+            self.editor.pause(False)
+            self.say("slides", message, problem=True)
 
         def opened(project: Project) -> None:
             # Layers of the former project, and strokes in them, must not get into this one, even
@@ -144,7 +150,7 @@ class Session(QObject):
             self.refresh(create=True)
             then()
 
-        self.tasks.later(make, opened, self.failing("slides"))
+        self.tasks.later(make, opened, failed)
 
     def writable_project(self) -> Project:
         """Return the project, made in the user's data folder if there is none; not for the GUI."""
