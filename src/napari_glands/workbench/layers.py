@@ -7,8 +7,8 @@ may rename, move and delete layers as they like.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 from napari.layers import Image, Labels, Layer
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["CLUSTER_COLORS", "KEY", "SlideLayers", "color_by_state", "placement"]
 
 KEY = "napari_glands"
+L = TypeVar("L", bound=Layer)
 Role = Literal["slide", "preview", "clusters", "exterior", "probability", "priors", "glands"]
 
 # From bottom to top.
@@ -164,26 +165,25 @@ class SlideLayers:
             Whether to make layers that are not there.
         """
         args = (result.grid, result.slide_id)
-        numbers = range(1, len(result.memberships) + 1)
-        colors: dict[int | None, Any] = {n: (*cluster_color(n), 1.0) for n in numbers}
-        clusters = Labels(
-            result.clusters,
-            name="Clusters",
-            opacity=0.6,
-            colormap=DirectLabelColormap(color_dict={None: (0, 0, 0, 0), **colors}),
-            visible=False,
+        self._renew(lambda: _cluster_layer(result), *args, "clusters", clustering, create)
+        self._renew(
+            lambda: _map_layer(result.exterior, "Exterior", _ORANGE),
+            *args,
+            "exterior",
+            content,
+            create,
         )
-        self._renew(clusters, *args, "clusters", clustering, create)
-        exterior = _map_layer(result.exterior, "Exterior", _ORANGE)
-        self._renew(exterior, *args, "exterior", content, create)
 
     def show_priors(self, priors: Priors, content: str, *, create: bool) -> Labels | None:
         """Show priors for editing; return the layer when it is a new one."""
-        # napari paints into the array: the one that was loaded stays as the base of comparison.
-        layer = Labels(priors.labels.copy(), name="Priors", opacity=0.5)
-        layer.colormap = color_by_state(priors)
-        shown = self._renew(layer, priors.grid, priors.slide_id, "priors", content, create)
-        return layer if shown is layer else None
+
+        def build() -> Labels:
+            # napari paints into the array: the loaded one stays as the base of comparison.
+            layer = Labels(priors.labels.copy(), name="Priors", opacity=0.5)
+            layer.colormap = color_by_state(priors)
+            return layer
+
+        return self._renew(build, priors.grid, priors.slide_id, "priors", content, create)
 
     def recolor_priors(self, priors: Priors) -> None:
         """Show the states that priors have now."""
@@ -194,11 +194,14 @@ class SlideLayers:
     def show_prediction(self, prediction: Prediction, content: str, *, create: bool) -> None:
         """Show the probability as an overlay and the glands as outlines."""
         args = (prediction.grid, prediction.slide_id)
-        probability = _map_layer(prediction.probability, "Probability", _BLUE)
-        self._renew(probability, *args, "probability", content, create)
-        glands = Labels(prediction.glands, name="Glands", opacity=1.0)
-        glands.contour = 2
-        self._renew(glands, *args, "glands", content, create)
+        self._renew(
+            lambda: _map_layer(prediction.probability, "Probability", _BLUE),
+            *args,
+            "probability",
+            content,
+            create,
+        )
+        self._renew(lambda: _gland_layer(prediction), *args, "glands", content, create)
 
     def set_content(self, slide_id: str, role: Role, content: str) -> None:
         """Note which saved content a layer shows."""
@@ -234,23 +237,26 @@ class SlideLayers:
 
     def _renew(
         self,
-        layer: Layer,
+        build: Callable[[], L],
         grid: Grid,
         slide_id: str,
         role: Role,
         content: str,
         create: bool,
-    ) -> Layer | None:
+    ) -> L | None:
         """Put a layer in place of an outdated one; make a missing one only when asked to.
 
-        Returns the layer now in the role; None when there is none.
+        Nothing is built while the present one will do: this is called every few seconds.
+        Returns the layer when it is a new one.
         """
         present = self.find(slide_id, role)
         if present is None and not create:
             return None
         if present is not None and _tag(present).get("content") == content:
-            return present
-        return self._replace(layer, grid, slide_id, role, content)
+            return None
+        layer = build()
+        self._replace(layer, grid, slide_id, role, content)
+        return layer
 
     def _replace(
         self, layer: Layer, grid: Grid, slide_id: str, role: Role, content: str = ""
@@ -301,6 +307,26 @@ def _map_layer(values: np.ndarray, name: str, color: tuple[float, float, float])
     """Return an overlay that is clear where `values` is 0 and coloured where it is 1."""
     colormap = Colormap([(*color, 0.0), (*color, 1.0)], name=f"glands {name.lower()}")
     return Image(values, name=name, colormap=colormap, contrast_limits=(0, 1), opacity=0.5)
+
+
+def _cluster_layer(result: ExteriorMap) -> Labels:
+    """Return the cluster map in the colours of the evidence table."""
+    numbers = range(1, len(result.memberships) + 1)
+    colors: dict[int | None, Any] = {n: (*cluster_color(n), 1.0) for n in numbers}
+    return Labels(
+        result.clusters,
+        name="Clusters",
+        opacity=0.6,
+        colormap=DirectLabelColormap(color_dict={None: (0, 0, 0, 0), **colors}),
+        visible=False,
+    )
+
+
+def _gland_layer(prediction: Prediction) -> Labels:
+    """Return the glands as outlines."""
+    glands = Labels(prediction.glands, name="Glands", opacity=1.0)
+    glands.contour = 2
+    return glands
 
 
 def _tag(layer: Layer) -> dict[str, Any]:
