@@ -22,7 +22,7 @@ from napari_glands.slides.grid import Grid
 __all__ = ["StoredLabels", "put_labels", "read_labels", "write_labels"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class StoredLabels:
     """A label image that was read back.
 

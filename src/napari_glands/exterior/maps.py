@@ -42,7 +42,7 @@ class ClusterEvidence:
     score: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ExteriorMap:
     """The clustering of one slide at the working resolution.
 

@@ -16,7 +16,7 @@ _THUMBNAIL_PIXELS = 1_000_000
 _GLASS_DENSITY = 0.1  # optical density below which a pixel is bare glass
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Stain:
     """Mean and standard deviation of a slide's optical density over tissue, by channel."""
 

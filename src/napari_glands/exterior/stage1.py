@@ -33,7 +33,7 @@ _TILE = 1024  # pixels; bounds the memory of one forward pass
 _LARGEST_CROP = 1024  # pixels; per-image training takes the largest square up to this side
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Clustering:
     """A trained network with its clusters, numbered from the darkest."""
 
@@ -42,7 +42,7 @@ class _Clustering:
     evidence: tuple[ClusterEvidence, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ExteriorModel:
     """What stage 1 learned: one clustering for all slides, or one per slide id.
 

@@ -53,7 +53,7 @@ class Prior:
     area_um2: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Priors:
     """The priors of one slide at the working resolution.
 

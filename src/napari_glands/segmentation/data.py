@@ -20,7 +20,7 @@ __all__ = ["GlandCrops", "Lesson", "network_input"]
 _GLAND_SHARE = 0.5  # share of the crops that are centred on a known gland pixel
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Lesson:
     """One slide as it teaches.
 

@@ -23,7 +23,7 @@ __all__ = ["Model", "load_model", "save_model"]
 _WEIGHTS, _CARD, _FORMAT = "weights.safetensors", "model.json", 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Model:
     """A trained gland model.
 

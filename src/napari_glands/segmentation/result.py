@@ -12,7 +12,7 @@ from napari_glands.slides.grid import Grid
 __all__ = ["Prediction"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Prediction:
     """The prediction of one slide at the working resolution.
 

@@ -29,7 +29,7 @@ from napari_glands.slides import Slide
 __all__ = ["train"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Pupil:
     """One slide with what is known of it before training."""
 
