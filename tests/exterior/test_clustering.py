@@ -1,6 +1,5 @@
 """Memberships, evidence and the choice of the exterior cluster."""
 
-
 import numpy as np
 import pytest
 
