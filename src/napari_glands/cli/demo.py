@@ -128,7 +128,7 @@ def _scores(project: Project, slide_id: str, sample: Sample | None) -> dict[str,
     if sample is None or sample.truth is None:
         return {"pooled_miou": None, "object_f1": None}
     from napari_glands.evaluation import evaluate
-    from napari_glands.export.resampling import nearest
+    from napari_glands.slides.label_resampling import nearest
 
     glands = nearest(project.load_prediction(slide_id).glands, sample.truth.shape)
     pooled = evaluate(glands, sample.truth).pooled

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from skimage.transform import resize
 
 from napari_glands.errors import GlandsError
 from napari_glands.evaluation.objects import ObjectTally, compare_objects
+from napari_glands.slides.label_resampling import nearest
 
 __all__ = ["InteriorScores", "Scores", "Tally", "compare", "interior_precision", "score"]
 
@@ -198,7 +198,7 @@ def interior_precision(
     for interior, truth in zip(interiors, truths, strict=True):
         p, t = np.asarray(interior) > 0, np.asarray(truth) > 0
         if t.shape != p.shape:
-            t = resize(t, p.shape, order=0, anti_aliasing=False)
+            t = nearest(t, p.shape)
         right += int(np.count_nonzero(p & t))
         proposed += int(np.count_nonzero(p))
         gland += int(np.count_nonzero(t))

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from scipy import ndimage as ndi
-from skimage import filters, transform
+from skimage import filters
 
 from napari_glands.evaluation.metrics import interior_precision
 from napari_glands.evaluation.report import EvaluationReport, evaluate
@@ -23,6 +23,7 @@ from napari_glands.segmentation import predict, train
 from napari_glands.segmentation.instances import gland_instances
 from napari_glands.settings import Settings
 from napari_glands.slides import Slide
+from napari_glands.slides.label_resampling import nearest
 
 __all__ = ["QualityReport", "benchmark_quality"]
 
@@ -105,7 +106,7 @@ def benchmark_quality(
     names = [slide.name for slide in slides]
     stages = {
         stage: evaluate(
-            [_enlarged(m, truth.shape) for m, truth in zip(maps, truths, strict=True)],
+            [nearest(m, truth.shape) for m, truth in zip(maps, truths, strict=True)],
             truths,
             names=names,
             mpp=slides[0].mpp,
@@ -119,8 +120,3 @@ def benchmark_quality(
 def _otsu_filled(slide: Slide, settings: Settings) -> np.ndarray:
     stain = haematoxylin_preview(slide.read(settings.general.working_mpp))
     return ndi.binary_fill_holes(stain > filters.threshold_otsu(stain))
-
-
-def _enlarged(labels: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Resample labels to the masks' pixels without mixing them."""
-    return transform.resize(labels, shape, order=0, preserve_range=True, anti_aliasing=False)

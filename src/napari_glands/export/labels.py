@@ -16,8 +16,8 @@ from napari_glands.errors import GlandsError
 from napari_glands.export import ngff as zarr_ngff
 from napari_glands.export.aside import written_aside
 from napari_glands.export.colours import RGBA, label_colours
-from napari_glands.export.resampling import nearest
 from napari_glands.slides.grid import Grid
+from napari_glands.slides.label_resampling import nearest
 
 __all__ = ["StoredLabels", "put_labels", "read_labels", "write_labels"]
 

@@ -13,8 +13,8 @@ from skimage.morphology import dilation, disk
 from skimage.segmentation import find_boundaries
 
 from napari_glands.export.aside import written_aside
-from napari_glands.export.resampling import nearest
 from napari_glands.export.source import Pixels, picture
+from napari_glands.slides.label_resampling import nearest
 
 if TYPE_CHECKING:
     from napari_glands.segmentation.result import Prediction

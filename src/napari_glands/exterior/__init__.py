@@ -6,6 +6,7 @@ from napari_glands.exterior.preview import haematoxylin_preview
 from napari_glands.exterior.stage1 import (
     ExteriorModel,
     apply_exterior,
+    check_cluster,
     cluster_exterior,
     fit_exterior,
 )
@@ -16,6 +17,7 @@ __all__ = [
     "ExteriorMap",
     "ExteriorModel",
     "apply_exterior",
+    "check_cluster",
     "choose_device",
     "cluster_exterior",
     "fit_exterior",

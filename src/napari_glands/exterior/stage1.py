@@ -25,7 +25,13 @@ from napari_glands.progress import CancelToken, Event, Report, ignore
 from napari_glands.settings import ExteriorSettings, Settings
 from napari_glands.slides import Slide
 
-__all__ = ["ExteriorModel", "apply_exterior", "cluster_exterior", "fit_exterior"]
+__all__ = [
+    "ExteriorModel",
+    "apply_exterior",
+    "check_cluster",
+    "cluster_exterior",
+    "fit_exterior",
+]
 
 _POOL = 256  # crops held in memory
 _SAMPLES = 60_000  # pixel embeddings given to k-means
@@ -113,7 +119,7 @@ def fit_exterior(
     if not slides:
         raise GlandsError("Stage 1 needs at least one slide: add images first.")
     settings = settings or Settings()
-    _check_cluster(settings.exterior)
+    check_cluster(settings.exterior)
     cancel = cancel or CancelToken()
     device = choose_device(settings.general.device)
     if settings.exterior.network == "shared":
@@ -166,13 +172,19 @@ def apply_exterior(
     return exterior.with_cluster(chosen)
 
 
-def _check_cluster(exterior: ExteriorSettings) -> None:
-    """Refuse a cluster that there will not be before the network is trained."""
+def check_cluster(exterior: ExteriorSettings) -> None:
+    """Refuse a wished exterior cluster that there will not be, before time is spent.
+
+    Raises
+    ------
+    GlandsError
+        When its number is larger than the number of clusters.
+    """
     wished = exterior.exterior_cluster
     if wished is not None and wished > exterior.clusters:
         raise GlandsError(
-            f"There is no exterior cluster {wished}: choose one of 1 to {exterior.clusters}, or "
-            "ask for more clusters."
+            f"There is no exterior cluster {wished}: choose one of 1 to {exterior.clusters} "
+            "(--exterior-cluster), or ask for more clusters (--clusters)."
         )
 
 

@@ -90,10 +90,15 @@ def run_exterior(
         When the project has no slides or cannot be written to, an image is missing, the device
         is not there, or the exterior cluster does not exist.
     """
-    from napari_glands.exterior import apply_exterior, choose_device, fit_exterior
+    from napari_glands.exterior import (
+        apply_exterior,
+        check_cluster,
+        choose_device,
+        fit_exterior,
+    )
 
     settings, cancel = _begin(project, settings), cancel or CancelToken()
-    _check_cluster(settings)
+    check_cluster(settings.exterior)
     kept, todo = _split(
         project,
         lambda entry: (
@@ -425,16 +430,6 @@ def _begin(project: Project, settings: Settings | None) -> Settings:
     if settings is not None:
         project.set_settings(settings)
     return project.settings
-
-
-def _check_cluster(settings: Settings) -> None:
-    """Refuse a cluster that there will not be, before minutes are spent on the others."""
-    wished, count = settings.exterior.exterior_cluster, settings.exterior.clusters
-    if wished is not None and wished > count:
-        raise GlandsError(
-            f"There is no exterior cluster {wished}: choose one of 1 to {count} "
-            "(--exterior-cluster), or ask for more clusters (--clusters)."
-        )
 
 
 def _choose_again(project: Project, slide_id: str, settings: Settings) -> None:
