@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from napari_glands.errors import GlandsError
 from napari_glands.exterior.clustering import (
@@ -119,3 +120,17 @@ def test_the_exterior_is_the_membership_of_the_chosen_cluster(exterior_map):
 def test_a_cluster_that_is_not_there_is_refused(exterior_map, cluster):
     with pytest.raises(GlandsError, match=rf"no cluster {cluster}: choose one of 1 to 3"):
         exterior_map.with_cluster(cluster)
+
+
+def test_centres_are_the_same_on_every_run_whatever_the_threads():
+    embeddings = np.random.default_rng(0).normal(size=(20_000, 16)).astype(np.float32)
+    with threadpool_limits(8):
+        found = [cluster_centres(embeddings, 5, seed=0).tobytes() for _ in range(5)]
+    assert len(set(found)) == 1
+
+
+def test_noise_of_rounding_is_no_contrast():
+    centres = np.full((3, 4), 100, np.float32)
+    centres[1] += 1e-5
+    embedding = np.random.default_rng(0).normal(100, 1e-5, (4, 6, 7)).astype(np.float32)
+    np.testing.assert_array_equal(memberships(embedding, centres), 128)

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 from skimage import color
 from sklearn.cluster import KMeans
+from threadpoolctl import threadpool_limits
 
 from napari_glands.exterior.maps import ClusterEvidence
 
 __all__ = ["choose_exterior", "cluster_centres", "cluster_evidence", "soft_memberships"]
 
 _ADJACENCY_WEIGHT = 0.25
+_NO_CONTRAST = 1e-6  # share of the centres' squared length below which distances are rounding
 
 
 def cluster_centres(embeddings: np.ndarray, clusters: int, seed: int) -> np.ndarray:
@@ -32,7 +34,9 @@ def cluster_centres(embeddings: np.ndarray, clusters: int, seed: int) -> np.ndar
     ndarray
         float32 (k, c) centres.
     """
-    means = KMeans(clusters, n_init=5, random_state=seed).fit(embeddings)
+    # scikit-learn adds up the threads' sums in the order in which they finish.
+    with threadpool_limits(1):
+        means = KMeans(clusters, n_init=5, random_state=seed).fit(embeddings)
     return means.cluster_centers_.astype(np.float32)
 
 
@@ -49,7 +53,8 @@ def soft_memberships(distances: np.ndarray, centres: np.ndarray) -> np.ndarray:
     With ``d`` the squared distance to a cluster's centre and ``f`` that to the centre which lies
     farthest from it, the membership is ``f / (f + d)``: 1 at the cluster, 0.5 half-way, 0 at the
     opposite end. Unlike a softmax over all clusters it does not saturate and rises steadily, so
-    that it can be swept from strict to lenient.
+    that it can be swept from strict to lenient. Where all centres coincide, as on bare glass,
+    everything is half-way.
 
     Parameters
     ----------
@@ -64,6 +69,8 @@ def soft_memberships(distances: np.ndarray, centres: np.ndarray) -> np.ndarray:
         uint8 (k, y, x), 0..255 for 0..1.
     """
     between = ((centres[:, None] - centres[None]) ** 2).sum(axis=2)
+    if between.max() <= _NO_CONTRAST * (centres**2).sum(axis=1).max():
+        return np.full(distances.shape, 128, np.uint8)
     far = distances[between.argmax(axis=1)]
     return np.rint(255 * (far + 1e-6) / (far + distances + 2e-6)).astype(np.uint8)
 
