@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,74 +9,185 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import typer
 
-from napari_glands.cli.options import Changes, changed, with_settings
+from napari_glands.atomic import write_json, write_text
+from napari_glands.cli.options import (
+    Changes,
+    PresetOption,
+    SettingsOption,
+    changed,
+    starting_settings,
+    with_settings,
+)
 from napari_glands.cli.terminal import print_json, print_table, work
 from napari_glands.jobs import CancelToken, Report
 from napari_glands.settings import Settings
 
 if TYPE_CHECKING:
-    from napari_glands.evaluation.quality import QualityReport
+    from napari_glands.evaluation.material import Material
+    from napari_glands.evaluation.split import Split
 
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True, help="Reproduce the tables in the documentation.")
 
+Images = Annotated[list[str], typer.Argument(help="Files, folders or patterns.")]
+TruthOption = Annotated[Path, typer.Option("--truth", help="Folder of true label images.")]
+GradesOption = Annotated[
+    Path | None,
+    typer.Option("--grades", help="CSV table with a grade per image, as GlaS has."),
+]
+OutOption = Annotated[
+    Path,
+    typer.Option("--out", "-o", help="Folder for the tables, and for what a stopped run keeps."),
+]
+SeedsOption = Annotated[int, typer.Option("--seeds", help="Number of seeds.", min=1)]
+LeftOutOption = Annotated[
+    int | None,
+    typer.Option("--left-out", help="Number of images left out (default: three in ten).", min=1),
+]
+MppOption = Annotated[float | None, typer.Option("--mpp", help="µm per pixel of the images.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-_SHOWN = ("miou", "dice", "object_f1", "object_dice", "object_hausdorff_um")
+
+_BUDGET: dict[str, Any] = {
+    "general": ("device", "working_mpp"),
+    "train": ("iterations", "rounds", "encoder", "weights"),
+}
+_SHOWN = ("stage", "pooled mIOU", "sd", "Dice", "object F1")  # as many as a terminal has room for
 
 
-@with_settings(general=("device", "working_mpp"), train=("iterations", "rounds"))
+@with_settings(**_BUDGET)
 def quality(
     *,
-    images: Annotated[list[str], typer.Argument(help="Files, folders or patterns.")],
-    truth: Annotated[Path, typer.Option("--truth", help="Folder of true label images.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the tables.")],
-    seeds: Annotated[int, typer.Option("--seeds", help="Number of seeds.", min=1)] = 3,
-    mpp: Annotated[float | None, typer.Option("--mpp", help="µm per pixel of the images.")] = None,
+    images: Images,
+    truth: TruthOption,
+    out: OutOption,
+    grades: GradesOption = None,
+    seeds: SeedsOption = 3,
+    left_out: LeftOutOption = None,
+    folds: Annotated[
+        int | None,
+        typer.Option("--folds", help="Leave every image out once, in this many folds.", min=2),
+    ] = None,
+    peers: Annotated[
+        bool, typer.Option("--peers/--no-peers", help="Run the peers, which take most of the time.")
+    ] = True,
+    preset: PresetOption = None,
+    settings: SettingsOption = None,
+    mpp: MppOption = None,
     as_json: JsonOption = False,
     changes: Changes,
 ) -> None:
-    """Run the method without labels for some seeds, then score every stage and two peers."""
-    settings = changed(Settings(), changes)
+    """Learn without labels from some images; score every stage and its peers on the others.
 
-    def job(report: Report, cancel: CancelToken) -> list[QualityReport]:
-        from napari_glands.evaluation.label_files import label_files_of, read_label_image
+    Run again with the same folder, it goes on where it was stopped.
+    """
+    if folds is not None and left_out is not None:
+        raise typer.BadParameter("give either --folds or --left-out.")
+
+    def job(report: Report, cancel: CancelToken) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        from napari_glands.evaluation import tables
+        from napari_glands.evaluation.pictures import write_pictures
         from napari_glands.evaluation.quality import benchmark_quality
-        from napari_glands.slides import find_images, open_slide
+        from napari_glands.evaluation.records import LEFT_OUT
+        from napari_glands.evaluation.shelf import Shelf
+        from napari_glands.evaluation.split import folds as dealt
 
-        paths = find_images(images)
-        masks = label_files_of(paths, truth)  # paired by name; read when all labels are made
-        default = settings.general.default_mpp
-        slides = [open_slide(path, mpp=mpp, default_mpp=default) for path in paths]
+        wishes = changed(starting_settings(preset, settings), changes)
+        material = _material(images, truth, grades, mpp, wishes)
+        splits = dealt(material.grades, folds) if folds else [_split(material, left_out)]
+        runs = benchmark_quality(
+            material,
+            splits,
+            wishes,
+            seeds=range(seeds),
+            peers=peers,
+            shelf=Shelf(out / "parts", material.fingerprint()),
+            report=report,
+            cancel=cancel,
+        )
+        result = {
+            **_facts(wishes),
+            "splits": [material.split_names(split) for split in splits],
+            "table": tables.quality_table(runs, LEFT_OUT, "all"),
+            "runs": [
+                {
+                    "seed": run.seed,
+                    "fold": run.fold,
+                    "seconds": run.seconds,
+                    "figures": tables.figures_of(run, material.groups),
+                }
+                for run in runs
+            ],
+        }
+        write_json(out / "quality.json", result)
+        write_text(out / "quality.md", tables.quality_markdown(runs, material.groups))
+        write_pictures(runs, material, out / "pictures")
+        return result, [{name: row[name] for name in _SHOWN} for row in result["table"]]
 
-        def read_truths() -> Sequence[np.ndarray]:
-            return [read_label_image(mask)[0] for mask in masks]
+    result, rows = work(job)
+    _print(f"Quality on the images left out, mean of {seeds} seed(s)", result, rows, as_json)
 
-        return [
-            benchmark_quality(
-                slides,
-                read_truths,
-                settings.updated("general", seed=seed),
-                report=report,
-                cancel=cancel,
-            )
-            for seed in range(seeds)
-        ]
 
-    reports = work(job)
-    rows = _rows(reports)
-    result = {
-        "settings": settings.model_dump(),
-        "table": rows,
-        "seeds": [report.to_dict() for report in reports],
-    }
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "quality.json").write_text(json.dumps(result, indent=2), encoding="utf-8")
-    (out / "quality.md").write_text(_markdown(rows), encoding="utf-8")
-    if as_json:
-        print_json(result)
-    else:
-        print_table(f"Quality, mean of {seeds} seeds", rows)
+@with_settings(**_BUDGET)
+def ablation(
+    *,
+    images: Images,
+    truth: TruthOption,
+    out: OutOption,
+    grades: GradesOption = None,
+    seeds: SeedsOption = 3,
+    left_out: LeftOutOption = None,
+    row: Annotated[
+        list[str] | None,
+        typer.Option("--row", help="Only this row and the default; may be given several times."),
+    ] = None,
+    preset: PresetOption = None,
+    settings: SettingsOption = None,
+    mpp: MppOption = None,
+    as_json: JsonOption = False,
+    changes: Changes,
+) -> None:
+    """Switch each part of the method on or off, on one budget, and score the images left out.
+
+    Run again with the same folder, it goes on where it was stopped.
+    """
+
+    def job(report: Report, cancel: CancelToken) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        from napari_glands.evaluation.ablation import ablation_table, benchmark_ablation, rows_named
+        from napari_glands.evaluation.shelf import Shelf
+        from napari_glands.evaluation.tables import markdown_table
+
+        wishes = changed(starting_settings(preset, settings), changes)
+        rows = rows_named(row)
+        material = _material(images, truth, grades, mpp, wishes)
+        split = _split(material, left_out)
+        results = benchmark_ablation(
+            material,
+            split,
+            wishes,
+            seeds=range(seeds),
+            rows=rows,
+            shelf=Shelf(out / "parts", material.fingerprint()),
+            report=report,
+            cancel=cancel,
+        )
+        table = ablation_table(results, material.groups)
+        result = {
+            **_facts(wishes),
+            "split": material.split_names(split),
+            "table": table,
+            "rows": [r.to_dict() for r in results],
+        }
+        train = wishes.train
+        budget = (
+            f"Every row: {train.iterations} iterations × {train.rounds} rounds, {seeds} seed(s)."
+        )
+        write_json(out / "ablation.json", result)
+        write_text(out / "ablation.md", f"{budget}\n\n{markdown_table(table)}\n")
+        return result, table
+
+    result, table = work(job)
+    _print(f"Ablation on the images left out, {seeds} seed(s)", result, table, as_json)
 
 
 @with_settings(general=("device", "working_mpp"))
@@ -100,38 +210,62 @@ def speed(
         return benchmark_speed(slides, settings)
 
     result = work(job)
-    if as_json:
-        print_json(result)
-    else:
-        print_table("Speed", [{"figure": k, "value": str(v)} for k, v in result.items()])
+    rows = [{"figure": name, "value": str(value)} for name, value in result.items()]
+    _print("Speed", result, rows, as_json)
 
 
 app.command("quality")(quality)
+app.command("ablation")(ablation)
 app.command("speed")(speed)
 
 
-def _rows(reports: Sequence[QualityReport]) -> list[dict[str, Any]]:
-    """Mean over the seeds, and the spread of the pooled mIOU."""
-    rows = []
-    for stage in reports[0].stages:
-        pooled = [report.stages[stage].pooled for report in reports]
-        row: dict[str, Any] = {"stage": stage}
-        for name in _SHOWN:
-            row[name] = float(np.mean([getattr(scores, name) for scores in pooled]))
-        row["miou sd"] = float(np.std([scores.miou for scores in pooled]))
-        rows.append(row)
-    interiors = np.mean([(r.interior_precision, r.interior_coverage) for r in reports], axis=0)
-    for row in rows:
-        prior = row["stage"].startswith("priors")
-        row["interior precision"] = float(interiors[0]) if prior else None
-        row["interior coverage"] = float(interiors[1]) if prior else None
-    return rows
+def _material(
+    images: Sequence[str], truth: Path, grades: Path | None, mpp: float | None, settings: Settings
+) -> Material:
+    """Open the images and find their masks and grades; no mask is read."""
+    from napari_glands.evaluation.label_files import label_files_of, pairing_key, read_label_image
+    from napari_glands.evaluation.material import Material
+    from napari_glands.evaluation.split import read_grades
+    from napari_glands.slides import find_images, open_slide
+
+    paths = find_images(images)
+    masks = label_files_of(paths, truth)
+    default = settings.general.default_mpp
+    slides = [open_slide(path, mpp=mpp, default_mpp=default) for path in paths]
+    found = read_grades(grades, [pairing_key(path) for path in paths]) if grades else ()
+
+    def read_truths() -> Sequence[np.ndarray]:
+        return [read_label_image(mask)[0] for mask in masks]
+
+    marks = [(mask.name, mask.stat().st_size, mask.stat().st_mtime_ns) for mask in masks]
+    return Material(slides, read_truths, found, marks)
 
 
-def _markdown(rows: Sequence[dict[str, Any]]) -> str:
-    head = list(rows[0])
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    for row in rows:
-        cells = [f"{v:.3f}" if isinstance(v, float) else str(v or "–") for v in row.values()]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+def _split(material: Material, left_out: int | None) -> Split:
+    """Choose the images left out: the same ones at every seed."""
+    from napari_glands.evaluation.split import stratified
+
+    count = left_out or max(1, len(material.slides) * 3 // 10)
+    return stratified(material.grades, count)
+
+
+def _facts(settings: Settings) -> dict[str, Any]:
+    """Return what a table was made with."""
+    import platform
+
+    import napari_glands
+    from napari_glands.exterior import choose_device
+
+    return {
+        "version": napari_glands.__version__,
+        "device": choose_device(settings.general.device).reason,
+        "platform": platform.platform(),
+        "settings": settings.model_dump(),
+    }
+
+
+def _print(title: str, result: Any, rows: Sequence[dict[str, Any]], as_json: bool) -> None:
+    if as_json:
+        print_json(result)
+    else:
+        print_table(title, rows)

@@ -10,10 +10,12 @@ import numpy as np
 import typer
 
 from napari_glands.cli.files import Format, export_project
-from napari_glands.cli.options import Changes, changed, with_settings
+from napari_glands.cli.options import Changes, PresetOption, changed, with_settings
 from napari_glands.cli.terminal import fail, print_json, print_table, work
 from napari_glands.errors import GlandsError
 from napari_glands.jobs import CancelToken, Report
+from napari_glands.presets import PresetName
+from napari_glands.presets import preset as named_settings
 from napari_glands.settings import Settings
 
 if TYPE_CHECKING:
@@ -25,14 +27,18 @@ __all__ = ["demo", "demo_settings"]
 FORMATS = [Format.OME_ZARR, Format.GEOJSON, Format.CSV, Format.PNG]
 
 
-def demo_settings(*, quick: bool = False) -> Settings:
+def demo_settings(*, quick: bool = False, preset: PresetName | None = None) -> Settings:
     """Return settings that suit two small images.
 
     Parameters
     ----------
     quick
         Whether to train just long enough to see that everything works.
+    preset
+        A preset to take instead.
     """
+    if preset is not None:
+        return named_settings(preset)
     settings = Settings().updated("train", iterations=200, rounds=2)
     if quick:
         settings = settings.updated("exterior", iterations=30)
@@ -49,12 +55,15 @@ def demo(
     quick: Annotated[
         bool, typer.Option("--quick", help="Train only as long as it takes to see that it works.")
     ] = False,
+    preset: PresetOption = None,
     open_: Annotated[bool, typer.Option("--open", help="Open the result in napari.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     changes: Changes,
 ) -> None:
     """Run both stages on the embedded samples. Run again, it goes on where it was stopped."""
-    settings = changed(demo_settings(quick=quick), changes)
+    if quick and preset:
+        raise typer.BadParameter("give either --quick or --preset.")
+    settings = changed(demo_settings(quick=quick, preset=preset), changes)
 
     def job(report: Report, cancel: CancelToken) -> dict[str, Any] | None:
         return _run_demo(out, settings, report, cancel)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, get_args, get_origin
 
@@ -13,13 +14,36 @@ import typer
 from pydantic.fields import FieldInfo
 
 from napari_glands.errors import GlandsError
+from napari_glands.presets import PresetName, preset, preset_fields
 from napari_glands.project.runs import option_name
-from napari_glands.settings import Settings
+from napari_glands.settings import Settings, load_settings
 
-__all__ = ["Changes", "changed", "with_settings"]
+__all__ = [
+    "Changes",
+    "PresetOption",
+    "SettingsOption",
+    "changed",
+    "starting_settings",
+    "with_preset",
+    "with_settings",
+]
 
 Changes = dict[str, dict[str, Any]]
 """Values of the settings that the user named, by step and field."""
+
+PresetOption = Annotated[
+    PresetName | None,
+    typer.Option(
+        "--preset",
+        help="How much time to spend: quick (a first look), default, or best (for a GPU). "
+        "--settings and single options stand above it.",
+        show_default=False,
+    ),
+]
+SettingsOption = Annotated[
+    Path | None,
+    typer.Option("--settings", help="JSON file with settings; missing ones keep their defaults."),
+]
 
 
 def with_settings(**fields: Sequence[str] | None) -> Callable[[Callable[..., Any]], Any]:
@@ -74,6 +98,42 @@ def changed(settings: Settings, changes: Changes) -> Settings:
     except GlandsError as error:
         raise typer.BadParameter(str(error)) from error
     return settings
+
+
+def starting_settings(
+    name: PresetName | None, file: Path | None, present: Settings | None = None
+) -> Settings:
+    """Return what a run starts from, before single options are looked at.
+
+    Parameters
+    ----------
+    name
+        A preset.
+    file
+        A settings file; the fields that it names stand above the preset, the others are defaults.
+    present
+        Settings of an existing project. They are kept where there is no file, but for what the
+        preset speaks of.
+
+    Raises
+    ------
+    GlandsError
+        When the file cannot be read or has an invalid field.
+    """
+    settings = present if present is not None and file is None else Settings()
+    if name is not None:
+        settings = preset(name, settings)
+    if file is not None:
+        for step, values in load_settings(file).model_dump(exclude_unset=True).items():
+            settings = settings.updated(step, **values)
+    return settings
+
+
+def with_preset(changes: Changes, name: PresetName | None, step: str) -> Changes:
+    """Return the changes that a preset makes to one step, under those that the user named."""
+    if name is None:
+        return changes
+    return {**changes, step: {**preset_fields(name).get(step, {}), **changes.get(step, {})}}
 
 
 def _fields_of(step: str) -> dict[str, FieldInfo]:

@@ -11,11 +11,19 @@ from typing import Annotated, Any
 import typer
 
 from napari_glands.cli.files import Named, export_all
-from napari_glands.cli.options import Changes, changed, with_settings
+from napari_glands.cli.options import (
+    Changes,
+    PresetOption,
+    SettingsOption,
+    changed,
+    starting_settings,
+    with_preset,
+    with_settings,
+)
 from napari_glands.cli.terminal import note, print_json, print_table, work
 from napari_glands.jobs import CancelToken, Report
+from napari_glands.presets import PresetName
 from napari_glands.project.runs import GENERAL_OPTIONS
-from napari_glands.settings import Settings, load_settings
 
 __all__ = ["exterior", "measure", "new", "predict", "priors", "run", "train"]
 
@@ -24,10 +32,6 @@ Images = Annotated[
 ]
 ProjectOption = Annotated[
     Path, typer.Option("--project", "-p", help="Project folder.", show_default=False)
-]
-SettingsOption = Annotated[
-    Path | None,
-    typer.Option("--settings", help="JSON file with settings; missing ones keep their defaults."),
 ]
 MppOption = Annotated[
     float | None,
@@ -43,6 +47,7 @@ def new(
     images: Images,
     project: ProjectOption,
     settings: SettingsOption = None,
+    preset: PresetOption = None,
     mpp: MppOption = None,
     as_json: JsonOption = False,
     changes: Changes,
@@ -50,7 +55,7 @@ def new(
     """Make a project of images, or add images to one."""
 
     def job(report: Report, cancel: CancelToken) -> dict[str, Any]:
-        with _filled_project(images, project, settings, mpp, changes) as opened:
+        with _filled_project(images, project, settings, preset, mpp, changes) as opened:
             return {
                 "project": str(opened.path),
                 "slides": [entry.model_dump(mode="json") for entry in opened.slides],
@@ -79,6 +84,7 @@ def run(
     ] = None,
     project: ProjectOption,
     settings: SettingsOption = None,
+    preset: PresetOption = None,
     mpp: MppOption = None,
     as_json: JsonOption = False,
     changes: Changes,
@@ -88,7 +94,7 @@ def run(
     def job(report: Report, cancel: CancelToken) -> dict[str, Any]:
         from napari_glands.project.steps import run_all
 
-        with _filled_project(images or [], project, settings, mpp, changes) as opened:
+        with _filled_project(images or [], project, settings, preset, mpp, changes) as opened:
             return run_all(opened, report=report, cancel=cancel).to_dict()
 
     summary = work(job)
@@ -102,11 +108,17 @@ def run(
 
 
 @with_settings(exterior=None, general=GENERAL_OPTIONS["exterior"])
-def exterior(*, project: ProjectOption, as_json: JsonOption = False, changes: Changes) -> None:
+def exterior(
+    *,
+    project: ProjectOption,
+    preset: PresetOption = None,
+    as_json: JsonOption = False,
+    changes: Changes,
+) -> None:
     """Stage 1: find the gland exterior in all slides, without labels."""
     from napari_glands.project.steps import run_exterior
 
-    _run_step(run_exterior, project, changes, as_json)
+    _run_step(run_exterior, project, with_preset(changes, preset, "exterior"), as_json)
 
 
 @with_settings(priors=None)
@@ -133,13 +145,14 @@ def train(
     *,
     project: ProjectOption,
     name: NameOption = "glands",
+    preset: PresetOption = None,
     as_json: JsonOption = False,
     changes: Changes,
 ) -> None:
     """Stage 2: train the segmentation network on the priors."""
     from napari_glands.project.steps import run_train
 
-    _run_step(run_train, project, changes, as_json, name=name)
+    _run_step(run_train, project, with_preset(changes, preset, "train"), as_json, name=name)
 
 
 @with_settings(predict=None, general=GENERAL_OPTIONS["predict"])
@@ -162,11 +175,13 @@ def predict(
         Path | None, typer.Option("--out", help="Folder for the results of new images.")
     ] = None,
     name: NameOption = "glands",
+    preset: PresetOption = None,
     mpp: MppOption = None,
     as_json: JsonOption = False,
     changes: Changes,
 ) -> None:
     """Predict the glands of a project's slides, or of new images with a trained model."""
+    changes = with_preset(changes, preset, "predict")
     if project is not None and not (images or model or out):
         _refuse_idle_mpp(mpp)
         from napari_glands.project.steps import run_predict
@@ -288,6 +303,7 @@ def _filled_project(
     images: Sequence[str],
     folder: Path,
     settings_file: Path | None,
+    preset: PresetName | None,
     mpp: float | None,
     changes: Changes,
 ) -> Any:
@@ -297,16 +313,17 @@ def _filled_project(
 
     if not images:
         _refuse_idle_mpp(mpp)
-    base = None if settings_file is None else load_settings(settings_file)
+    base = starting_settings(preset, settings_file)
     paths = find_images(images) if images else []
     exists = (folder.expanduser() / "project.json").exists()
     if not exists:
         if not paths:
             raise typer.BadParameter(f"{folder} is no project yet: name images to make one.")
-        changed(base or Settings(), changes)  # refused before a folder is made
-    project = Project.create_or_open(folder, base)
+        changed(base, changes)  # refused before a folder is made
+    project = Project.open(folder, read_only=False) if exists else Project.create(folder, base)
     try:
-        project.set_settings(changed(project.settings, changes))
+        start = starting_settings(preset, settings_file, project.settings)
+        project.set_settings(changed(start, changes))
         with warnings.catch_warnings():  # one line for all images instead of one for each
             warnings.simplefilter("ignore", UserWarning)
             entries = project.add_slides(paths, mpp=mpp)

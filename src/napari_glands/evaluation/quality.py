@@ -1,122 +1,203 @@
-"""The quality benchmark: every stage of the method and two plain peers, on the same images.
+"""The quality benchmark: every stage of the method and its peers, on images left out.
 
-Masks are asked for only after the last label has been made.
+Of each run all labels are made first, from pixels alone; only then are the masks asked for. The one
+exception is named as such: the network that learns from true masks comes last.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import ndimage as ndi
-from skimage import filters
 
-from napari_glands.evaluation.metrics import interior_precision
-from napari_glands.evaluation.report import EvaluationReport, evaluate
-from napari_glands.exterior import cluster_exterior, haematoxylin_preview
-from napari_glands.priors import mine_priors
-from napari_glands.priors.proposals import gland_area
+from napari_glands.evaluation.labelling import METHOD, Labeller, instances_of
+from napari_glands.evaluation.material import Material
+from napari_glands.evaluation.peers import (
+    MASK_PEERS,
+    naive_targets,
+    train_on_targets,
+    true_targets,
+)
+from napari_glands.evaluation.records import Labels, Record, score_labels
+from napari_glands.evaluation.shelf import Shelf
+from napari_glands.evaluation.split import Split
 from napari_glands.progress import CancelToken, Event, Report, ignore
-from napari_glands.segmentation import predict, train
-from napari_glands.segmentation.instances import gland_instances
+from napari_glands.segmentation import predict
 from napari_glands.settings import Settings
-from napari_glands.slides import Slide
-from napari_glands.slides.label_resampling import nearest
 
-__all__ = ["QualityReport", "benchmark_quality"]
+__all__ = ["NAIVE", "SUPERVISED", "Run", "benchmark_quality"]
+
+NAIVE = "naive proposals → PSPNet"
+SUPERVISED = "PSPNet on true masks (supervised)"
 
 
-@dataclass(frozen=True)
-class QualityReport:
-    """Figures of one seed.
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One seed on one split.
 
     Attributes
     ----------
-    seed
-        The seed.
-    stages
-        Evaluation of each stage and peer, by its name; ``"glands"`` is the method's result.
-    interior_precision, interior_coverage
-        Share of the prior interiors that is gland, and of the gland pixels that they cover.
+    seed, fold
+        The seed, and the number of the split.
+    split
+        Names of the images that taught and of those left out.
+    seconds
+        Time by step and peer.
+    records
+        The counts of every image at every stage.
+    glands
+        The method's labels of the images left out, at the working resolution, by name.
     """
 
     seed: int
-    stages: dict[str, EvaluationReport]
-    interior_precision: float
-    interior_coverage: float
+    fold: int
+    split: Mapping[str, Sequence[str]]
+    seconds: Mapping[str, float]
+    records: Sequence[Record]
+    glands: Mapping[str, np.ndarray]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain numbers and strings, for JSON."""
+        """Return all but the labels as plain numbers and strings, for JSON."""
         return {
             "seed": self.seed,
-            "interior_precision": self.interior_precision,
-            "interior_coverage": self.interior_coverage,
-            "stages": {name: report.to_dict() for name, report in self.stages.items()},
+            "fold": self.fold,
+            "split": dict(self.split),
+            "seconds": dict(self.seconds),
+            "records": [record.to_dict() for record in self.records],
         }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], glands: Mapping[str, np.ndarray]) -> Run:
+        """Read what `to_dict` returned."""
+        records = [Record.from_dict(record) for record in data["records"]]
+        return cls(**{**data, "records": records}, glands=glands)
 
 
 def benchmark_quality(
-    slides: Sequence[Slide],
-    read_truths: Callable[[], Sequence[np.ndarray]],
+    material: Material,
+    splits: Sequence[Split],
     settings: Settings,
     *,
+    seeds: Sequence[int] = (0, 1, 2),
+    peers: bool = True,
+    shelf: Shelf | None = None,
     report: Report = ignore,
     cancel: CancelToken | None = None,
-) -> QualityReport:
-    """Run the method without labels, and only then score it.
+) -> list[Run]:
+    """Run the method and its peers for every seed on every split.
 
     Parameters
     ----------
-    slides
-        The images.
-    read_truths
-        Called once, after all labels are made: int (y, x) instance masks at level 0, in the
-        order of the slides.
+    material
+        The images and their masks.
+    splits
+        One split, or the folds.
     settings
-        Settings of all steps.
+        Settings of all steps; the seed is replaced.
+    seeds
+        The seeds.
+    peers
+        Whether to run the peers too.
+    shelf
+        Where finished runs are kept and found again.
     report, cancel
         Progress and cancel request.
+
+    Returns
+    -------
+    list of Run
+        By seed, then by split.
+
+    Raises
+    ------
+    Cancelled
+        On a cancel request; finished runs are on the shelf.
     """
-    exteriors = cluster_exterior(slides, settings, report=report, cancel=cancel)
-    pairs = list(zip(slides, exteriors, strict=True))
-    priors = [mine_priors(slide, exterior, settings, cancel=cancel) for slide, exterior in pairs]
-    model = train(slides, priors, settings, report=report, cancel=cancel)
-    predictions = [predict(model, slide, settings, cancel=cancel) for slide in slides]
-    masks = {
-        "all foreground": [np.ones(e.grid.shape, bool) for e in exteriors],
-        "haematoxylin, Otsu, filled": [_otsu_filled(slide, settings) for slide in slides],
-        "exterior cluster, filled": [
-            ndi.binary_fill_holes(e.clusters == e.cluster) for e in exteriors
-        ],
-        "priors with their exterior": [gland_area(p, settings) for p in priors],
-    }
-    # Every peer is split and cleaned as the method's own probability maps are.
-    labels = {
-        name: [
-            gland_instances(mask.astype(np.float32), exterior.grid, settings.predict)
-            for mask, exterior in zip(maps, exteriors, strict=True)
-        ]
-        for name, maps in masks.items()
-    }
-    labels["glands"] = [prediction.glands for prediction in predictions]
-    report(Event("evaluate", 0.0, "Reading the masks and scoring"))
-    truths = read_truths()
-    names = [slide.name for slide in slides]
-    stages = {
-        stage: evaluate(
-            [nearest(m, truth.shape) for m, truth in zip(maps, truths, strict=True)],
-            truths,
-            names=names,
-            mpp=slides[0].mpp,
+    cancel = cancel or CancelToken()
+    runs: list[Run] = []
+    for seed in seeds:
+        for fold, split in enumerate(splits):
+            done = len(runs) / (len(seeds) * len(splits))
+            report(Event("quality", done, f"Seed {seed}, split {fold + 1} of {len(splits)}"))
+            wishes = settings.updated("general", seed=seed)
+            name = f"quality seed {seed} split {fold}"
+            key = {
+                "settings": wishes.model_dump(),
+                "left_out": list(split.left_out),
+                "peers": peers,
+            }
+            saved = shelf.load(name, key) if shelf else None
+            if saved is not None and shelf is not None:
+                runs.append(Run.from_dict(saved, shelf.load_arrays(name, key)))
+                continue
+            labeller = Labeller(material.slides, split, report=report, cancel=cancel)
+            run = _run(labeller, material, wishes, fold, peers)
+            if shelf:
+                shelf.save_arrays(name, key, run.glands)
+                shelf.save(name, key, run.to_dict())
+            runs.append(run)
+    report(Event("quality", 1.0, "All runs are finished"))
+    return runs
+
+
+def _run(labeller: Labeller, material: Material, settings: Settings, fold: int, peers: bool) -> Run:
+    """Label all images without masks, then ask for the masks and score."""
+    labels: dict[str, Labels] = {}
+    if peers:
+        labels |= _mask_peers(labeller, settings)
+    labels |= {stage: labeller.labels(stage, settings) for stage in METHOD}
+    if peers:
+        targets = naive_targets(labeller.priors(settings), settings)
+        labels[NAIVE] = _taught(labeller, targets, settings, NAIVE)
+    labeller.report(Event("evaluate", 0.0, "All labels are made: reading the masks"))
+    truths = material.read_truths()
+    if peers:
+        targets = true_targets(truths, material.slides, settings)
+        labels[SUPERVISED] = _taught(labeller, targets, settings, SUPERVISED)
+    labeller.report(Event("evaluate", 0.5, "Scoring"))
+    split = labeller.split
+    return Run(
+        seed=settings.general.seed,
+        fold=fold,
+        split=material.split_names(split),
+        seconds={name: round(value, 1) for name, value in labeller.watch.seconds.items()},
+        records=score_labels(labels, truths, material.slides, material.grades, split),
+        glands={material.slides[i].name: labels["glands"][i] for i in split.left_out},
+    )
+
+
+def _mask_peers(labeller: Labeller, settings: Settings) -> dict[str, Labels]:
+    """Label the images left out; these peers learn from no other image."""
+    labels: dict[str, Labels] = {}
+    for name, peer in MASK_PEERS.items():
+        labeller.report(Event("peer", 0.0, f"Peer: {name}"))
+        found = {}
+        with labeller.watch.timing(name):
+            for i in labeller.split.left_out:
+                labeller.cancel.check()
+                slide = labeller.slides[i]
+                found[i] = instances_of(peer(slide, settings), slide, settings)
+        labels[name] = found
+    return labels
+
+
+def _taught(
+    labeller: Labeller, targets: Sequence[np.ndarray], settings: Settings, name: str
+) -> Labels:
+    """Train the network on the targets of the images that teach; label all images."""
+    teachers = labeller.split.taught
+    with labeller.watch.timing(name):
+        model = train_on_targets(
+            [labeller.slides[i] for i in teachers],
+            [targets[i] for i in teachers],
+            settings,
+            name=name,
+            report=labeller.report,
+            cancel=labeller.cancel,
         )
-        for stage, maps in labels.items()
-    }
-    interior = interior_precision([p.used for p in priors], truths)
-    return QualityReport(settings.general.seed, stages, interior.precision, interior.coverage)
-
-
-def _otsu_filled(slide: Slide, settings: Settings) -> np.ndarray:
-    stain = haematoxylin_preview(slide.read(settings.general.working_mpp))
-    return ndi.binary_fill_holes(stain > filters.threshold_otsu(stain))
+        return {
+            i: predict(model, slide, settings, cancel=labeller.cancel).glands
+            for i, slide in enumerate(labeller.slides)
+        }

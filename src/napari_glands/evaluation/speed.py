@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from napari_glands.evaluation.peers import PUBLISHED_RECIPE
 from napari_glands.exterior import choose_device, cluster_exterior
 from napari_glands.exterior.sampling import optical_density, stain_of
 from napari_glands.segmentation.data import network_input
@@ -19,14 +20,6 @@ from napari_glands.slides import Slide
 
 __all__ = ["benchmark_speed"]
 
-_PUBLISHED = {  # the per-image recipe: 3 × 128 channels, 50 iterations at full resolution
-    "network": "per_image",
-    "loss": "self_label",
-    "spatial_weight": 5.0,
-    "learning_rate": 0.01,
-    "channels": 128,
-}
-_PUBLISHED_ITERATIONS = 50
 _TIMED_ITERATIONS = (2, 4)  # all 50 take minutes on a CPU; their difference times one
 _REPEATS = 3
 
@@ -69,12 +62,12 @@ def _published_seconds(slide: Slide, settings: Settings) -> float:
     published = settings.updated("general", working_mpp=slide.mpp)
 
     def seconds(iterations: int) -> float:
-        recipe = published.updated("exterior", **_PUBLISHED, iterations=iterations)
+        recipe = published.updated("exterior", **{**PUBLISHED_RECIPE, "iterations": iterations})
         return _seconds(lambda: cluster_exterior([slide], recipe))
 
     few, more = map(seconds, _TIMED_ITERATIONS)
     each = (more - few) / (_TIMED_ITERATIONS[1] - _TIMED_ITERATIONS[0])
-    return few + each * (_PUBLISHED_ITERATIONS - _TIMED_ITERATIONS[0])
+    return few + each * (PUBLISHED_RECIPE["iterations"] - _TIMED_ITERATIONS[0])
 
 
 def _prediction_seconds(slide: Slide, settings: Settings) -> tuple[float, float]:

@@ -1,0 +1,163 @@
+"""The method on one split, stage by stage: nothing here knows of a mask."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TypeVar
+
+import numpy as np
+from scipy import ndimage as ndi
+
+from napari_glands.errors import GlandsError
+from napari_glands.evaluation.records import Labels
+from napari_glands.evaluation.split import Split
+from napari_glands.exterior import ExteriorMap, apply_exterior, fit_exterior
+from napari_glands.priors import Priors, mine_priors
+from napari_glands.priors.proposals import gland_area
+from napari_glands.progress import CancelToken, Report, ignore
+from napari_glands.segmentation import Model, predict, train
+from napari_glands.segmentation.instances import gland_instances
+from napari_glands.settings import Settings
+from napari_glands.slides import Slide
+
+__all__ = ["METHOD", "Labeller", "Stopwatch", "instances_of"]
+
+METHOD = ("exterior cluster, filled", "prior interiors", "priors with their exterior", "glands")
+"""The stages of the method, in their order."""
+
+T = TypeVar("T")
+
+
+class Stopwatch:
+    """Seconds by name of the work; the same name adds up."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def timing(self, name: str) -> Iterator[None]:
+        """Add the time that the block takes."""
+        clock = time.perf_counter()
+        yield
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - clock
+
+
+class Labeller:
+    """Learns from the pixels of the images that teach, and labels all images of a split.
+
+    What was made last with given settings is kept, so that runs which differ in a later step
+    only share the earlier ones.
+
+    Parameters
+    ----------
+    slides
+        All images.
+    split
+        Which of them teach.
+    report, cancel
+        Progress and cancel request.
+    """
+
+    def __init__(
+        self,
+        slides: Sequence[Slide],
+        split: Split,
+        *,
+        report: Report = ignore,
+        cancel: CancelToken | None = None,
+    ) -> None:
+        self.slides = slides
+        self.split = split
+        self.watch = Stopwatch()
+        self.report = report
+        self.cancel = cancel or CancelToken()
+        self._kept: dict[str, tuple[str, object]] = {}
+
+    def labels(self, stage: str, settings: Settings) -> Labels:
+        """Label all images with one of the stages in `METHOD`."""
+        if stage == "glands":
+            return self.glands(settings)
+        if stage == "prior interiors":
+            found = self.priors(settings)
+            return {i: np.where(p.used, p.labels, 0) for i, p in enumerate(found)}
+        if stage == "priors with their exterior":
+            masks = [gland_area(p, settings) for p in self.priors(settings)]
+        else:
+            maps = self.exteriors(settings)
+            masks = [ndi.binary_fill_holes(m.clusters == m.cluster) for m in maps]
+        return {i: instances_of(m, self.slides[i], settings) for i, m in enumerate(masks)}
+
+    def exteriors(self, settings: Settings) -> list[ExteriorMap]:
+        """Run stage 1 on the images that teach and map all images with it."""
+
+        def make() -> list[ExteriorMap]:
+            model = fit_exterior(
+                self._teachers(self.slides), settings, report=self.report, cancel=self.cancel
+            )
+            return [apply_exterior(model, slide, cancel=self.cancel) for slide in self.slides]
+
+        if settings.exterior.network != "shared":
+            raise GlandsError(
+                "A network per image cannot be applied to the images that are left out: choose "
+                "--network shared for a benchmark."
+            )
+        return self._once("exterior", settings, ("general", "exterior"), make)
+
+    def priors(self, settings: Settings) -> list[Priors]:
+        """Mine the priors of all images."""
+        maps = self.exteriors(settings)
+
+        def make() -> list[Priors]:
+            return [
+                mine_priors(slide, found, settings, cancel=self.cancel)
+                for slide, found in zip(self.slides, maps, strict=True)
+            ]
+
+        return self._once("priors", settings, ("general", "exterior", "priors"), make)
+
+    def model(self, settings: Settings) -> Model:
+        """Train stage 2 on the images that teach."""
+        priors = self.priors(settings)
+
+        def make() -> Model:
+            model = train(
+                self._teachers(self.slides),
+                self._teachers(priors),
+                settings,
+                report=self.report,
+                cancel=self.cancel,
+            )
+            self.cancel.check()  # a cancelled training returns what it has; that is no result
+            return model
+
+        return self._once("train", settings, ("general", "exterior", "priors", "train"), make)
+
+    def glands(self, settings: Settings) -> Labels:
+        """Predict the glands of all images."""
+        model = self.model(settings)
+        with self.watch.timing("predict"):
+            return {
+                i: predict(model, slide, settings, cancel=self.cancel).glands
+                for i, slide in enumerate(self.slides)
+            }
+
+    def _teachers(self, items: Sequence[T]) -> list[T]:
+        return [items[i] for i in self.split.taught]
+
+    def _once(
+        self, step: str, settings: Settings, depends: tuple[str, ...], make: Callable[[], T]
+    ) -> T:
+        """Make something, unless it was what was made last with settings that agree."""
+        key = settings.model_dump_json(include=set(depends))
+        if step not in self._kept or self._kept[step][0] != key:
+            with self.watch.timing(step):
+                self._kept[step] = (key, make())
+        return self._kept[step][1]  # type: ignore[return-value]
+
+
+def instances_of(mask: np.ndarray, slide: Slide, settings: Settings) -> np.ndarray:
+    """Split and clean a mask (y, x) at the working resolution, as the method's own maps are."""
+    grid = slide.grid(settings.general.working_mpp)
+    return gland_instances(mask.astype(np.float32), grid, settings.predict)

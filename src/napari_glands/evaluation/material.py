@@ -1,0 +1,71 @@
+"""What a benchmark is run on."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+from napari_glands.errors import GlandsError
+from napari_glands.evaluation.split import Split
+from napari_glands.slides import Slide
+
+__all__ = ["Material"]
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """Images, their grades, and the way to their masks.
+
+    Attributes
+    ----------
+    slides
+        The images.
+    read_truths
+        Returns the masks, int (y, x) instances at level 0, in the order of the slides. It is
+        called only after all labels of a run were made.
+    grades
+        The grade of every image; images without grades are of one group.
+    masks
+        Something that changes when the masks do, such as their files' times; never their pixels.
+    """
+
+    slides: Sequence[Slide]
+    read_truths: Callable[[], Sequence[np.ndarray]]
+    grades: Sequence[str] = ()
+    masks: Any = None
+
+    def __post_init__(self) -> None:
+        if not self.grades:
+            object.__setattr__(self, "grades", ("all",) * len(self.slides))
+        if len(self.grades) != len(self.slides):
+            raise GlandsError(f"There are {len(self.grades)} grades for {len(self.slides)} images.")
+        if len({slide.name for slide in self.slides}) < len(self.slides):
+            raise GlandsError("Two images have the same name, which figures go by: rename one.")
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Groups that figures are given for: all images, and each grade where there are some."""
+        grades = sorted(set(self.grades))
+        return ("all", *grades) if len(grades) > 1 else ("all",)
+
+    def names(self, positions: Sequence[int]) -> list[str]:
+        """Names of the images at some positions."""
+        return [self.slides[i].name for i in positions]
+
+    def fingerprint(self) -> dict[str, Any]:
+        """Return what saved results depend on, besides settings and split."""
+        return {
+            "version": version("napari-glands"),
+            "slides": [[slide.id, slide.mpp] for slide in self.slides],
+            "grades": list(self.grades),
+            "masks": hashlib.sha256(repr(self.masks).encode()).hexdigest(),
+        }
+
+    def split_names(self, split: Split) -> dict[str, list[str]]:
+        """Return the names of the images that teach and of those left out."""
+        return {"taught": self.names(split.taught), "left_out": self.names(split.left_out)}
