@@ -136,7 +136,7 @@ def test_a_run_survives_being_written_down(runs):
     run = runs[0]
     again = Run.from_dict(json.loads(json.dumps(run.to_dict())), run.glands)
     assert again.records == run.records
-    assert again == replace(run, records=again.records) or again.to_dict() == run.to_dict()
+    assert again.to_dict() == run.to_dict()
 
 
 def test_a_finished_seed_is_not_run_again(material, split, tiny, tmp_path, monkeypatch):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,19 @@ from napari_glands.evaluation.split import Split
 from napari_glands.slides import Slide
 
 __all__ = ["Material"]
+
+# What labels and counts come from; the tables can change without a new run.
+_CODE = (
+    "slides",
+    "exterior",
+    "priors",
+    "segmentation",
+    "evaluation/labelling.py",
+    "evaluation/metrics.py",
+    "evaluation/objects.py",
+    "evaluation/peers.py",
+    "evaluation/quality.py",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +73,7 @@ class Material:
     def fingerprint(self) -> dict[str, Any]:
         """Return what saved results depend on, besides settings and split."""
         return {
-            "version": version("napari-glands"),
+            "code": _code_digest(),
             "slides": [[slide.id, slide.mpp] for slide in self.slides],
             "grades": list(self.grades),
             "masks": hashlib.sha256(repr(self.masks).encode()).hexdigest(),
@@ -69,3 +82,13 @@ class Material:
     def split_names(self, split: Split) -> dict[str, list[str]]:
         """Return the names of the images that teach and of those left out."""
         return {"taught": self.names(split.taught), "left_out": self.names(split.left_out)}
+
+
+def _code_digest() -> str:
+    """Return a digest of the source that results depend on."""
+    root, digest = Path(__file__).parents[1], hashlib.sha256()
+    for name in _CODE:
+        place = root / name
+        for file in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
+            digest.update(file.read_bytes())
+    return digest.hexdigest()
