@@ -69,6 +69,13 @@ def test_a_newer_format_is_refused(saved):
         load_model(saved)
 
 
+def test_a_model_of_the_first_format_has_three_stages(saved, model):
+    card = json.loads((saved / "model.json").read_text())
+    del card["settings"]["train"]["depth"]
+    (saved / "model.json").write_text(json.dumps({**card, "format": 1}))
+    assert load_model(saved).settings.train.depth == 3
+
+
 @pytest.mark.parametrize("text", ["{", "[]", '{"format": 1}', '{"format": "x"}'])
 def test_a_damaged_card_is_refused(saved, text):
     (saved / "model.json").write_text(text)

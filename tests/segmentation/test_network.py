@@ -22,6 +22,21 @@ def test_logits_are_full_size_and_the_embedding_an_eighth(network, rows, columns
     assert embedding.shape[2:] == (rows // STRIDE, columns // STRIDE)
 
 
+@pytest.mark.parametrize("depth", [3, 4, 5])
+def test_deeper_encoders_keep_the_embedding_at_an_eighth(depth):
+    network, _ = build_network("resnet18", "none", depth)
+    with torch.inference_mode():
+        logits, embedding = network.eval()(torch.zeros(1, 3, 64, 40))
+    assert logits.shape == (1, 2, 64, 40)
+    assert embedding.shape[2:] == (8, 5)
+    assert len(network.psp.encoder.out_channels) == depth + 1
+
+
+def test_an_encoder_that_cannot_be_so_deep_is_refused():
+    with pytest.raises(GlandsError, match=r"'vgg11' cannot be built 4 stages deep.*depth to 3"):
+        build_network("vgg11", "none", 4)
+
+
 def test_an_unknown_encoder_is_refused_with_a_suggestion():
     with pytest.raises(GlandsError, match=r"'resnet19'.*resnet18"):
         build_network("resnet19", "none")
@@ -39,11 +54,11 @@ def offline(monkeypatch):
     tried = []
 
     class Offline(GlandPSPNet):
-        def __init__(self, encoder, weights):
+        def __init__(self, encoder, weights, depth):
             tried.append(weights)
             if weights is not None:
                 raise OSError("no route to host")
-            super().__init__(encoder, weights)
+            super().__init__(encoder, weights, depth)
 
     def unreachable(*args, **kwargs):
         raise OSError("no route to host")
@@ -67,9 +82,9 @@ def test_an_unreachable_hub_is_left_alone_only_while_weights_are_looked_for(offl
     seen = []
 
     class Looking(GlandPSPNet):
-        def __init__(self, encoder, weights):
+        def __init__(self, encoder, weights, depth):
             seen.append(module.constants.HF_HUB_OFFLINE)
-            super().__init__(encoder, None)
+            super().__init__(encoder, None, depth)
 
     monkeypatch.setattr(module, "GlandPSPNet", Looking)
     _, choice = build_network("resnet18", "imagenet")

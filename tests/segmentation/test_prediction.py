@@ -88,7 +88,7 @@ def test_blending_puts_every_pixel_where_it_belongs(slide, fast, overlap, flips)
     stain, device, shares = stain_of(slide, 1.24), choose_device("cpu"), []
 
     def probability(**wishes):
-        settings = fast.updated("predict", flips=flips, **wishes).predict
+        settings = fast.updated("predict", flips=flips, adaptation=0, **wishes).predict
         return gland_probability(Local(), density, stain, settings, 1.24, device, shares.append)
 
     whole = probability(tile_um=480)

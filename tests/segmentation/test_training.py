@@ -235,6 +235,11 @@ def test_going_on_with_another_encoder_is_refused(model, slide, priors, fast):
         train([slide], [priors], fast.updated("train", encoder="resnet34"), start=model)
 
 
+def test_going_on_at_another_depth_is_refused(model, slide, priors, fast):
+    with pytest.raises(GlandsError, match=r"encoder depth 4, the settings 3"):
+        train([slide], [priors], fast.updated("train", depth=3), start=model)
+
+
 def test_an_unknown_encoder_is_refused(slide, priors, fast):
     with pytest.raises(GlandsError, match="no encoder 'nonsense'"):
         train([slide], [priors], fast.updated("train", encoder="nonsense"))

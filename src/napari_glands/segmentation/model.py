@@ -20,7 +20,8 @@ from napari_glands.settings import Settings
 
 __all__ = ["Model", "load_model", "save_model"]
 
-_WEIGHTS, _CARD, _FORMAT = "weights.safetensors", "model.json", 1
+_WEIGHTS, _CARD, _FORMAT = "weights.safetensors", "model.json", 2
+_BEFORE_DEPTH = {"depth": 3}  # format 1: its networks all had three stages
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +66,7 @@ class Model:
     def network(self) -> GlandPSPNet:
         """Build the network with these weights, in evaluation mode, on the CPU."""
         with torch.random.fork_rng(devices=[]):  # the random weights are only there to be replaced
-            network, _ = build_network(self.encoder, "none")
+            network, _ = build_network(self.encoder, "none", self.settings.train.depth)
         network.load_state_dict(self.weights)
         return network.eval()
 
@@ -125,6 +126,8 @@ def load_model(folder: str | Path) -> Model:
         raise GlandsError(f"The model in {folder} is of a newer version: update napari-glands.")
     try:
         settings = Settings.model_validate(card["settings"])
+        if card["format"] < _FORMAT:
+            settings = settings.updated("train", **_BEFORE_DEPTH)
         model = Model(card["name"], settings, weights, card["metrics"], card["provenance"])
     except (KeyError, ValidationError) as error:
         raise GlandsError(f"The card {folder / _CARD} is incomplete: {error}.") from error

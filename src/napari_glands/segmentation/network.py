@@ -15,6 +15,7 @@ from huggingface_hub import constants
 from torch import nn
 
 from napari_glands.errors import GlandsError
+from napari_glands.settings import TrainSettings
 
 __all__ = ["STRIDE", "EncoderChoice", "GlandPSPNet", "build_network"]
 
@@ -23,6 +24,8 @@ _log = logging.getLogger(__name__)
 STRIDE = 8  # pixels of the input per pixel of the embedding
 _HUB_PATIENCE = 5.0  # seconds
 CLASSES = 2  # background, gland
+DEPTH: int = TrainSettings.model_fields["depth"].default
+_STRIDED_STAGES = 3  # after them, a pixel of the features is STRIDE pixels of the input
 
 
 @dataclass(frozen=True)
@@ -56,13 +59,23 @@ class GlandPSPNet(nn.Module):
         Name of the encoder.
     weights
         Name of its pretrained weights, or None for random ones.
+    depth
+        Number of stages of the encoder, from 3. Those beyond the third are dilated instead of
+        strided, so the embedding stays at an eighth; Source: Yu and Koltun, "Multi-scale context
+        aggregation by dilated convolutions", ICLR 2016.
     """
 
-    def __init__(self, encoder: str, weights: str | None) -> None:
+    def __init__(self, encoder: str, weights: str | None, depth: int = DEPTH) -> None:
         super().__init__()
         self.psp = smp.PSPNet(
-            encoder, encoder_weights=weights, psp_out_channels=256, classes=CLASSES
+            encoder,
+            encoder_weights=weights,
+            encoder_depth=depth,
+            psp_out_channels=256,
+            classes=CLASSES,
         )
+        if depth > _STRIDED_STAGES:
+            self.psp.encoder.make_dilated(STRIDE)
 
     def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Map pixels (n, 3, y, x), sides multiples of 8, to logits and embedding.
@@ -78,7 +91,9 @@ class GlandPSPNet(nn.Module):
         return self.psp.segmentation_head(embedding), embedding
 
 
-def build_network(encoder: str, weights: str) -> tuple[GlandPSPNet, EncoderChoice]:
+def build_network(
+    encoder: str, weights: str, depth: int = DEPTH
+) -> tuple[GlandPSPNet, EncoderChoice]:
     """Build the network, falling back to random weights when pretrained ones cannot be had.
 
     Parameters
@@ -87,29 +102,41 @@ def build_network(encoder: str, weights: str) -> tuple[GlandPSPNet, EncoderChoic
         Name of a segmentation-models-pytorch encoder.
     weights
         ``"imagenet"`` or ``"none"``.
+    depth
+        Number of stages of the encoder.
 
     Raises
     ------
     GlandsError
-        When there is no such encoder.
+        When there is no such encoder, or it cannot be that deep.
     """
     if encoder not in smp.encoders.get_encoder_names():
         known = ", ".join(name for name in smp.encoders.get_encoder_names() if "resnet" in name)
         raise GlandsError(f"There is no encoder {encoder!r}: choose for example one of {known}.")
     if weights == "none":
         choice = EncoderChoice(encoder, "none", "random weights were asked for")
-        return GlandPSPNet(encoder, None), choice
+        return _random(encoder, depth), choice
     try:
         with _impatient_hub():
-            network = GlandPSPNet(encoder, weights)
+            network = GlandPSPNet(encoder, weights, depth)
     except Exception as error:  # hub, network and cache each raise their own types
         _log.info("Pretrained weights of %s are not to be had: %s", encoder, error)
         reason = (
             f"{weights} weights of {encoder} could not be downloaded, so training starts from "
             "random weights"
         )
-        return GlandPSPNet(encoder, None), EncoderChoice(encoder, "none", reason)
+        return _random(encoder, depth), EncoderChoice(encoder, "none", reason)
     return network, EncoderChoice(encoder, weights, "pretrained weights were loaded")
+
+
+def _random(encoder: str, depth: int) -> GlandPSPNet:
+    try:
+        return GlandPSPNet(encoder, None, depth)
+    except Exception as error:  # each family of encoders refuses in its own way
+        raise GlandsError(
+            f"The encoder {encoder!r} cannot be built {depth} stages deep: set the depth to "
+            f"{_STRIDED_STAGES}, or choose an encoder of the resnet family ({error})."
+        ) from error
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from napari_glands.exterior.device import Device, choose_device
 from napari_glands.exterior.sampling import Stain, optical_density, stain_of
 from napari_glands.progress import CancelToken, Event, Report, ignore
+from napari_glands.segmentation.adaptation import adapted_to
 from napari_glands.segmentation.data import network_input
 from napari_glands.segmentation.instances import gland_instances
 from napari_glands.segmentation.model import Model
@@ -23,6 +24,9 @@ from napari_glands.slides import Slide
 __all__ = ["gland_probability", "predict"]
 
 _FLIPS: tuple[tuple[int, ...], ...] = ((), (-1,), (-2,), (-2, -1))
+_MOST_TILES = 16  # of a slide that its feature statistics are taken from
+_FEWEST_PIXELS = 32 * 32  # a slide with fewer says too little about its own statistics
+_TISSUE = 0.5  # share of the slide's mean density that a tile must reach: glass says nothing
 
 
 def predict(
@@ -91,6 +95,9 @@ def gland_probability(
 ) -> np.ndarray:
     """Blend the network's answers on overlapping tiles with Gaussian weights.
 
+    Before, the network's normalisation is fitted to the slide as far as the settings say; it is
+    put back at the end.
+
     Parameters
     ----------
     network
@@ -100,7 +107,7 @@ def gland_probability(
     stain
         The slide's stain.
     settings
-        Tile size, overlap, batch size and flips.
+        Tile size, overlap, batch size, flips and adaptation.
     mpp
         Pixel size of `density` in µm.
     device
@@ -127,19 +134,44 @@ def gland_probability(
         device=torch.device("cpu"),
     )
     views = _FLIPS if settings.flips else _FLIPS[:1]
-    batches = len(views) * _batches(pixels.shape[2:], roi, settings)
+    share = settings.adaptation if rows * columns >= _FEWEST_PIXELS else 0.0
+    samples = _samples(density.float(), roi) if share else []
+    batches = len(views) * (_batches(pixels.shape[2:], roi, settings) + len(samples))
     done = 0
 
-    def forward(tiles: torch.Tensor) -> torch.Tensor:
+    def one_more() -> None:
         nonlocal done
         on_tiles(min(1.0, done / batches))
         done += 1
+
+    def sampled() -> Iterator[torch.Tensor]:
+        for axes in views:
+            for place in samples:
+                one_more()
+                yield pixels[(..., *place)].flip(axes)
+
+    def forward(tiles: torch.Tensor) -> torch.Tensor:
+        one_more()
         with device.autocast():
             logits, _ = network(tiles.contiguous(memory_format=torch.channels_last))
         return logits.float().softmax(dim=1)[:, 1:]
 
-    answers = [torch.as_tensor(inferer(pixels.flip(axes), forward)).flip(axes) for axes in views]
+    with adapted_to(sampled(), network, share, device):
+        answers = [
+            torch.as_tensor(inferer(pixels.flip(axes), forward)).flip(axes) for axes in views
+        ]
     return torch.stack(answers).mean(dim=0)[0, 0, :rows, :columns].cpu().numpy()
+
+
+def _samples(density: torch.Tensor, roi: list[int]) -> list[tuple[slice, slice]]:
+    """Choose evenly spread tiles, without overlap, that hold tissue."""
+    shape = density.shape[1:]
+    corners = [range(0, max(1, n - side + 1), side) for n, side in zip(shape, roi, strict=True)]
+    places = [(slice(y, y + roi[0]), slice(x, x + roi[1])) for y in corners[0] for x in corners[1]]
+    thick = _TISSUE * float(density.mean())
+    tissue = [place for place in places if float(density[(..., *place)].mean()) >= thick]
+    chosen = tissue or places
+    return chosen[:: -(-len(chosen) // _MOST_TILES)]
 
 
 def _batches(shape: torch.Size, roi: list[int], settings: PredictSettings) -> int:

@@ -70,7 +70,7 @@ def train(
     settings
         Settings of all steps; the defaults when not given.
     start
-        A model to go on from; its encoder must be that of the settings.
+        A model to go on from; its encoder and depth must be those of the settings.
     run_dir
         Folder for checkpoints and the log of losses. A run that was cut off goes on from what
         lies there; without it, nothing outlives the call.
@@ -194,13 +194,15 @@ def _next_lessons(
 ) -> list[Lesson]:
     """Let the network answer on every slide, and turn its sure answers into lessons."""
     network.eval().to(device.torch)
+    # What a model learns does not depend on how it will be used.
+    asking = PredictSettings(adaptation=settings.train.adaptation)
     lessons = []
     for pupil in pupils:
         probability = gland_probability(
             network,
             torch.from_numpy(pupil.density),
             pupil.stain,
-            PredictSettings(),  # what a model learns does not depend on how it will be used
+            asking,
             settings.general.working_mpp,
             device,
             lambda _: cancel.check(),
@@ -226,11 +228,16 @@ def _network(settings: Settings, start: Model | None) -> tuple[GlandPSPNet, Enco
     if start is None:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            return build_network(encoder, settings.train.weights)
+            return build_network(encoder, settings.train.weights, settings.train.depth)
     if start.encoder != encoder:
         raise GlandsError(
             f"The model to go on from has encoder {start.encoder!r}, the settings {encoder!r}: "
             "choose the same."
+        )
+    if start.settings.train.depth != settings.train.depth:
+        raise GlandsError(
+            f"The model to go on from has encoder depth {start.settings.train.depth}, the settings "
+            f"{settings.train.depth}: choose the same."
         )
     reason = f"going on from the weights of model {start.name}"
     return start.network(), EncoderChoice(encoder, "model", reason)
