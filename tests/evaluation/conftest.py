@@ -13,6 +13,7 @@ TINY = (
     Settings()
     .updated("general", device="cpu")
     .updated("exterior", iterations=3, channels=8, batch_size=4, crop_um=80)
+    .updated("priors", min_area_um2=200, min_solidity=0.5, min_ring=0, min_score=0)
     .updated("train", iterations=2, rounds=2, batch_size=2, crop_um=80, weights="none")
 )
 GRADES = ("benign", "malignant", "benign", "malignant")
@@ -25,7 +26,7 @@ def tiny():
 
 @pytest.fixture(scope="session")
 def fields():
-    return [gland_field((200, 240), seed=seed, malignant=seed % 2) for seed in range(4)]
+    return [gland_field((240, 280), seed=seed, malignant=seed % 2) for seed in range(4)]
 
 
 @pytest.fixture

@@ -153,7 +153,8 @@ def train_on_targets(
     lessons = [_lesson(*pair, mpp) for pair in zip(slides, targets, strict=True)]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.general.seed)
-        network, _ = build_network(settings.train.encoder, settings.train.weights)
+        train = settings.train
+        network, _ = build_network(train.encoder, train.weights, train.depth)
 
     def on_step(share: float, values: Mapping[str, float]) -> None:
         report(Event("peer", share, f"Training {name}", values))
