@@ -57,9 +57,10 @@ def test_flips_average_four_mirrored_views(model, slide, fast):
 
 
 @pytest.mark.parametrize("shape", [(64, 64), (70, 300), (301, 257), (129, 65)])
-def test_any_size_of_slide(model, make, shape):
+@pytest.mark.parametrize("adaptation", [0.0, 0.5])
+def test_any_size_of_slide(model, make, fast, shape, adaptation):
     slide = make.field(seed=5, shape=shape)
-    found = predict(model, slide)
+    found = predict(model, slide, fast.updated("predict", adaptation=adaptation))
     assert found.probability.shape == slide.grid(1.24).shape
     assert np.isfinite(found.probability).all()
 
@@ -99,6 +100,36 @@ def test_blending_puts_every_pixel_where_it_belongs(slide, fast, overlap, flips)
     assert tiles == sorted(tiles)
     assert max(tiles) < 1
     assert max(tiles) > 1 - 2 / len(tiles)  # the progress counts the tiles right
+
+
+def test_adaptation_changes_the_answer_and_is_undone(model, slide, fast):
+    plain = predict(model, slide, fast).probability
+    adapted = predict(model, slide, fast.updated("predict", adaptation=1.0)).probability
+    assert not np.allclose(adapted, plain, atol=1e-4)
+    network, device = model.network(), choose_device("cpu")
+    density = torch.from_numpy(optical_density(slide.read(1.24)).transpose(2, 0, 1))
+    answers = [
+        gland_probability(
+            network,
+            density,
+            stain_of(slide, 1.24),
+            fast.updated("predict", adaptation=share).predict,
+            1.24,
+            device,
+            lambda _: None,
+        )
+        for share in (0.0, 1.0, 0.0)
+    ]
+    np.testing.assert_array_equal(answers[2], answers[0])
+    np.testing.assert_array_equal(answers[1], adapted)
+
+
+def test_a_slide_of_little_tissue_is_adapted_to_by_its_tissue(model, fast):
+    rgb = np.full((700, 500, 3), 245, np.uint8)
+    rgb[400:600, 250:450] = np.random.default_rng(0).integers(60, 200, (200, 200, 3))
+    slide = open_slide(rgb, mpp=1.24, name="nearly glass")
+    found = predict(model, slide, fast.updated("predict", adaptation=1.0))
+    assert np.isfinite(found.probability).all()
 
 
 def test_settings_can_change_the_threshold_but_not_the_resolution(model, slide, fast):

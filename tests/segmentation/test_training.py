@@ -284,6 +284,20 @@ def test_only_covered_slides_teach_first_and_all_later(slide, priors, make, fast
     assert messages[-1] == "Round 2 of 2, learning from 2 slides"
 
 
+def test_slides_are_adapted_to_between_rounds_by_the_setting_of_training(
+    model, slide, priors, fast
+):
+    unadapted = train([slide], [priors], fast.updated("train", adaptation=0))
+    assert not same(unadapted, model)
+    # How a model will be used does not change what it learns.
+    used_otherwise = fast.updated("predict", adaptation=0.9, flips=True)
+    assert same(train([slide], [priors], used_otherwise), model)
+    # Round 1 has nothing to adapt.
+    once = fast.updated("train", rounds=1)
+    first = train([slide], [priors], once)
+    assert same(train([slide], [priors], once.updated("train", adaptation=0)), first)
+
+
 def test_patience_ends_a_round_whose_loss_stands_still(slide, priors, fast, monkeypatch):
     monkeypatch.setattr(fitting, "_STEPS_PER_EPOCH", 2)
     events = []
