@@ -186,7 +186,18 @@ class PriorSettings(StepSettings):
         le=1,
     )
     min_score: float = _setting(
-        0.82, "Smallest score", "Priors that score lower are not proposed.", ge=0, le=1
+        0.84, "Smallest score", "Priors that score lower are not proposed.", ge=0, le=1
+    )
+    stain_rings: bool = _setting(
+        True,
+        "Stain rings",
+        "Seek closed rings in the haematoxylin stain too, beside those of the exterior map.",
+    )
+    learn_likeness: bool = _setting(
+        True,
+        "Learn from the priors",
+        "Let the priors teach what is gland-like before stage 2 starts: off takes fixed cues of "
+        "colour and texture.",
     )
     compact: bool = _setting(
         True,

@@ -41,10 +41,11 @@ def test_the_same_tissue_gives_the_same_decision_at_any_pixel_size(draw, mpp):
         .ring((210, 300), 25, 37)
         .ring((220, 100), 30, 42, gap_um=25)  # does not close
     )
-    priors = mined(draw, tissue.exterior(mpp), mpp)
+    clear = RINGS_ONLY.updated("priors", most_lenient=0.45)  # beyond, the ground joins the rings
+    priors = mined(draw, tissue.exterior(mpp), mpp, clear)
     assert len(priors.table) == 2
     areas = sorted(p.area_um2 for p in priors.table)
-    np.testing.assert_allclose(areas, [np.pi * 25**2, np.pi * 30**2], rtol=0.3)
+    np.testing.assert_allclose(areas, [np.pi * 25**2, np.pi * 30**2], rtol=0.35)
 
 
 def test_area_bounds_are_in_um2(draw):
@@ -59,10 +60,13 @@ def test_a_ring_that_touches_the_border_is_not_found(draw):
     assert mined(draw, values).table == ()
 
 
-def test_a_faint_ring_falls_to_the_score(draw):
-    values = draw.Drawing(300, 400).ring((150, 150), 30, 45, strength=0.34).exterior(1.24)
-    faint = RINGS_ONLY.updated("priors", min_score=0.99)
-    assert mined(draw, values, settings=faint).table == ()
+def test_a_ring_that_hardly_differs_from_what_it_encloses_falls_to_the_score(draw):
+    values = draw.Drawing(300, 400).ring((150, 150), 30, 45, strength=0.31).exterior(1.24)
+    values[draw.disc(values.shape, (121, 121), 24)] = 0.29  # the ground reaches up to 0.3
+    strict = RINGS_ONLY.updated("priors", strictest=0.02)
+    loose = strict.updated("priors", min_score=0)
+    assert mined(draw, values, settings=loose).labels[121, 121] > 0
+    assert mined(draw, values, settings=strict).labels[121, 121] == 0
 
 
 def test_the_sweep_closes_a_ring_that_a_strict_level_leaves_open(draw):

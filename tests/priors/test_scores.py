@@ -15,10 +15,10 @@ def only_ring(wall):
 
 
 def test_the_score_is_the_geometric_mean_of_the_cues():
-    # contrast 0.15 is half of what counts as full; stability 0.5 counts (0.5 + 0.25)
-    assert fold(0.9, 0.15, 0.8, 0.5) == pytest.approx((0.9 * 0.5 * 0.8 * 0.75) ** 0.25)
+    # contrast 0.2 is half of what counts as full; stability 0.5 counts (0.5 + 0.25)
+    assert fold(0.9, 0.2, 0.8, 0.5) == pytest.approx((0.9 * 0.5 * 0.8 * 0.75) ** 0.25)
     assert fold(1, 1, 1, 1) == 1
-    assert RingScores(0.9, 0.15, 0.8, 0.5).score == fold(0.9, 0.15, 0.8, 0.5)
+    assert RingScores(0.9, 0.2, 0.8, 0.5).score == fold(0.9, 0.2, 0.8, 0.5)
 
 
 @pytest.mark.parametrize("cues", [(0, 1, 1, 1), (1, 0, 1, 1), (1, -0.4, 1, 1), (1, 1, 0, 1)])

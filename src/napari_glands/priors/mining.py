@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
-from scipy import ndimage as ndi
 
 from napari_glands.exterior.maps import ExteriorMap
+from napari_glands.priors.channels import ring_channels
 from napari_glands.priors.compact import compact_exteriors
 from napari_glands.priors.prior import Prior, Priors
 from napari_glands.priors.rings import (
@@ -58,27 +60,55 @@ def mine_priors(
     """
     settings = settings or exterior.settings
     wishes, grid = settings.priors, exterior.grid
-    smooth = ndi.gaussian_filter(exterior.exterior, grid.pixels(wishes.smoothing_um))
-    levels = exterior_levels(wishes.strictest, wishes.most_lenient, wishes.levels)
-    bounds = grid.area_pixels(wishes.min_area_um2), grid.area_pixels(wishes.max_area_um2)
-    width = grid.pixels(wishes.ring_width_um)
-    walls: list[np.ndarray] = []
-    rings: list[Ring] = []
-    for i, level in enumerate(levels):
+    channels = ring_channels(slide, exterior, wishes)
+    steps = (wishes.levels + 1) * len(channels)
+    done = 0
+
+    def on_level() -> None:
+        nonlocal done
         if cancel is not None:
             cancel.check()
-        walls.append(wall_at(smooth, level))
-        rings += closed_rings(walls[-1], float(level), *bounds, wishes.min_solidity)
-        report(Event("priors", (i + 1) / (len(levels) + 1), f"Sweeping {slide.name}"))
-    scorer = RingScorer(smooth, walls, width)
-    kept = _good_enough([(ring, scorer(ring)) for ring in rings], wishes)
+        done += 1
+        report(Event("priors", done / (steps + 1), f"Sweeping {slide.name}"))
+
+    kept = [found for channel in channels for found in _rings_in(channel, grid, wishes, on_level)]
     if not kept and wishes.compact:
-        pieces = compact_exteriors(smooth, walls, list(levels), *bounds, width)
-        kept = _good_enough(pieces, wishes)
+        kept = _pieces_in(channels[0], grid, wishes)
     labels, table = _painted(kept, grid)
     report(Event("priors", 1.0, f"{len(table)} priors in {slide.name}"))
     map_255 = np.rint(exterior.exterior * 255).astype(np.uint8)
     return Priors(slide.id, grid, labels, table, map_255, settings)
+
+
+def _rings_in(
+    channel: np.ndarray, grid: Grid, wishes: PriorSettings, on_level: Callable[[], None]
+) -> Scored:
+    """Sweep one map from strict to lenient; keep the rings that are good enough."""
+    levels = exterior_levels(wishes.strictest, wishes.most_lenient, wishes.levels)
+    walls: list[np.ndarray] = []
+    rings: list[Ring] = []
+    for level in levels:
+        on_level()
+        walls.append(wall_at(channel, level))
+        rings += closed_rings(
+            walls[-1], float(level), *_area_bounds(grid, wishes), wishes.min_solidity
+        )
+    on_level()
+    scorer = RingScorer(channel, walls, grid.pixels(wishes.ring_width_um))
+    return _good_enough([(ring, scorer(ring)) for ring in rings], wishes)
+
+
+def _pieces_in(channel: np.ndarray, grid: Grid, wishes: PriorSettings) -> Scored:
+    """Sweep one map for compact pieces of exterior; keep those that are good enough."""
+    levels = exterior_levels(wishes.strictest, wishes.most_lenient, wishes.levels)
+    walls = [wall_at(channel, level) for level in levels]
+    width = grid.pixels(wishes.ring_width_um)
+    pieces = compact_exteriors(channel, walls, list(levels), *_area_bounds(grid, wishes), width)
+    return _good_enough(pieces, wishes)
+
+
+def _area_bounds(grid: Grid, wishes: PriorSettings) -> tuple[float, float]:
+    return grid.area_pixels(wishes.min_area_um2), grid.area_pixels(wishes.max_area_um2)
 
 
 def _good_enough(scored: Scored, wishes: PriorSettings) -> Scored:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage as ndi
 
-from napari_glands.priors.likeness import gland_likeness
+from napari_glands.priors.likeness import Likeness, gland_likeness
 from napari_glands.priors.prior import Priors
 from napari_glands.settings import Settings
 from napari_glands.slides import Slide
@@ -23,7 +23,12 @@ __all__ = [
 BACKGROUND, EXTERIOR, INTERIOR, IGNORE = 0, 1, 2, 255
 
 
-def proposal_map(slide: Slide, priors: Priors, settings: Settings | None = None) -> np.ndarray:
+def proposal_map(
+    slide: Slide,
+    priors: Priors,
+    settings: Settings | None = None,
+    likeness: Likeness = gland_likeness,
+) -> np.ndarray:
     """Turn the priors of a slide into what stage 2 may be told.
 
     Interiors of priors that are not rejected are interior; the ring of epithelium around them,
@@ -39,6 +44,8 @@ def proposal_map(slide: Slide, priors: Priors, settings: Settings | None = None)
         Its priors.
     settings
         Settings of all steps; those of the priors when not given.
+    likeness
+        How gland-like pixels are: fixed cues, or what `learn_likeness` learned.
 
     Returns
     -------
@@ -48,12 +55,12 @@ def proposal_map(slide: Slide, priors: Priors, settings: Settings | None = None)
     settings = settings or priors.settings
     grid, used = priors.grid, priors.used
     rgb = slide.read(settings.general.working_mpp)
-    likeness = gland_likeness(rgb, priors.exterior / 255, grid.pixel_area_um2**0.5)
+    likeness_map = likeness(rgb, priors.exterior / np.float32(255), grid.pixel_area_um2**0.5)
     train = settings.train
 
     proposal = np.full(grid.shape, IGNORE, np.uint8)
-    proposal[_sure_exterior(likeness, priors, train.positive_fraction)] = EXTERIOR
-    proposal[likeness <= np.quantile(likeness, train.negative_fraction)] = BACKGROUND
+    proposal[_sure_exterior(likeness_map, priors, train.positive_fraction)] = EXTERIOR
+    proposal[likeness_map <= np.quantile(likeness_map, train.negative_fraction)] = BACKGROUND
     proposal[rejected_area(priors)] = BACKGROUND
     proposal[gland_area(priors, settings)] = EXTERIOR
     proposal[used] = INTERIOR

@@ -13,7 +13,7 @@ from napari_glands.priors.rings import Ring, enclosed_by, widened
 __all__ = ["RingScorer", "RingScores", "Stability", "fold"]
 
 _SAME_REGION = 0.5  # intersection over union above which two levels enclose the same region
-_FULL_CONTRAST = 0.3  # step of the exterior map at which contrast stops mattering
+_FULL_CONTRAST = 0.4  # step of rank at which contrast stops mattering
 
 
 @dataclass(frozen=True)

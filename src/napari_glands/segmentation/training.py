@@ -15,14 +15,15 @@ import torch
 from napari_glands.errors import GlandsError
 from napari_glands.exterior.device import Device, choose_device
 from napari_glands.exterior.sampling import Stain, optical_density, stain_of
-from napari_glands.priors import Priors, proposal_map
+from napari_glands.priors import Priors, learn_likeness, proposal_map, teaching
+from napari_glands.priors.likeness import Likeness
 from napari_glands.progress import Cancelled, CancelToken, Event, Report, ignore
 from napari_glands.segmentation.data import Lesson
 from napari_glands.segmentation.fitting import fit_round
 from napari_glands.segmentation.model import Model
 from napari_glands.segmentation.network import EncoderChoice, GlandPSPNet, build_network
 from napari_glands.segmentation.prediction import gland_probability
-from napari_glands.segmentation.targets import first_pseudo_mask, next_pseudo_mask, teaching
+from napari_glands.segmentation.targets import first_pseudo_mask, next_pseudo_mask
 from napari_glands.settings import PredictSettings, Settings
 from napari_glands.slides import Slide
 
@@ -106,7 +107,9 @@ def train(
     network, encoder = _network(settings, start)
     report(Event("train", 0.0, f"Training on {device.reason}; {encoder.reason}"))
     clock = time.perf_counter()
-    pupils = [_pupil(*pair, settings, cancel) for pair in zip(slides, priors, strict=True)]
+    likeness = learn_likeness(slides, priors, settings, cancel=cancel)
+    pairs = zip(slides, priors, strict=True)
+    pupils = [_pupil(*pair, settings, likeness, cancel) for pair in pairs]
     teachers = teaching(priors, settings)
     with tempfile.TemporaryDirectory() as scratch:
         metrics = _run_rounds(
@@ -212,14 +215,15 @@ def _next_lessons(
     return lessons
 
 
-def _pupil(slide: Slide, priors: Priors, settings: Settings, cancel: CancelToken) -> _Pupil:
+def _pupil(
+    slide: Slide, priors: Priors, settings: Settings, likeness: Likeness, cancel: CancelToken
+) -> _Pupil:
     """Read a slide at the working resolution; half precision keeps many slides in memory."""
     cancel.check()
     mpp = settings.general.working_mpp
     density = optical_density(slide.read(mpp)).transpose(2, 0, 1).astype(np.float16)
-    return _Pupil(
-        slide, priors, density, stain_of(slide, mpp), proposal_map(slide, priors, settings)
-    )
+    proposal = proposal_map(slide, priors, settings, likeness)
+    return _Pupil(slide, priors, density, stain_of(slide, mpp), proposal)
 
 
 def _network(settings: Settings, start: Model | None) -> tuple[GlandPSPNet, EncoderChoice]:
