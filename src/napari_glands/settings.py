@@ -232,9 +232,9 @@ class TrainSettings(StepSettings):
         "imagenet: pretrained weights, or random ones with a message where they cannot be had. "
         "none: random.",
     )
-    iterations: int = _setting(400, "Iterations", "Training steps of each round.", ge=1)
+    iterations: int = _setting(300, "Iterations", "Training steps of each round.", ge=1)
     rounds: int = _setting(
-        3,
+        4,
         "Rounds",
         "Round 1 learns from the priors and the clearest pixels of their slides; each further "
         "round from what the round before was sure of.",
@@ -300,17 +300,17 @@ class TrainSettings(StepSettings):
         le=1,
     )
     sure_gland: float = _setting(
-        0.6, "Sure gland", "Probability above which a round's answer teaches gland.", gt=0.5, le=1
+        0.7, "Sure gland", "Probability above which a round's answer teaches gland.", gt=0.5, le=1
     )
     sure_background: float = _setting(
-        0.4,
+        0.35,
         "Sure not gland",
         "Probability below which a round's answer teaches background.",
         ge=0,
         lt=0.5,
     )
     adaptation: float = _setting(
-        0.5,
+        0.6,
         "Slide adaptation",
         "Share of each slide's own feature statistics in the network's normalisation while a round "
         "answers for the next; 0 uses those of the slides that taught alone.",

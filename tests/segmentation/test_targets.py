@@ -8,8 +8,12 @@ from napari_glands.segmentation.targets import first_pseudo_mask, next_pseudo_ma
 from napari_glands.settings import Settings
 from napari_glands.slides import Grid
 
-# sure gland above 0.6, sure background below 0.4; a ring of one pixel
-SETTINGS = Settings().updated("priors", ring_width_um=1.3)
+# a ring of one pixel
+SETTINGS = (
+    Settings()
+    .updated("priors", ring_width_um=1.3)
+    .updated("train", sure_gland=0.6, sure_background=0.4)
+)
 
 
 def priors_of(labels, **states):

@@ -27,7 +27,7 @@ def adapted_to(
     the running statistics are put back at the end.
 
     Source: Schneider et al., "Improving robustness against common corruptions by covariate shift
-    adaptation", NeurIPS 2020, equation 2.
+    adaptation", NeurIPS 2020.
 
     Parameters
     ----------
