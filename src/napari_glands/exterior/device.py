@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -63,4 +64,10 @@ def choose_device(wish: str = "auto") -> Device:
     if wish == "mps" or (wish == "auto" and mps):
         return Device("mps", "Apple GPU", False)
     why = "asked for" if wish == "cpu" else "no GPU was found"
-    return Device("cpu", f"CPU with {torch.get_num_threads()} threads ({why})", False)
+    reason = f"CPU with {torch.get_num_threads()} threads ({why})"
+    return Device("cpu", reason, _computes_bf16(torch.cpu.get_capabilities()))
+
+
+def _computes_bf16(capabilities: dict[str, Any]) -> bool:
+    """Whether a processor has instructions for bfloat16; others only emulate it, slowly."""
+    return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16"))

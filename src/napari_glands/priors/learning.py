@@ -27,7 +27,7 @@ __all__ = ["LearnedLikeness", "learn_likeness", "pixel_features"]
 _WIDTHS_UM = (2.0, 4.0, 8.0, 16.0, 32.0)  # over which colour, texture and exterior are averaged
 _TEXTURES_UM = (1.24, 3.1)  # at which texture is measured
 _SPREADS_UM = (4.0, 8.0, 16.0)  # within which the stain's variance is measured
-_PASSES = 3  # the background of each pass is what the pass before found least gland-like
+_PASSES = 1
 _SAMPLES_PER_SLIDE = 8_000
 _SAMPLES = 400_000
 
