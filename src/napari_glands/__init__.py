@@ -25,6 +25,7 @@ _HOMES = {
     "cluster_exterior": "exterior",
     "Priors": "priors",
     "mine_priors": "priors",
+    "grow_priors": "priors",
     "Model": "segmentation",
     "Prediction": "segmentation",
     "load_model": "segmentation",

@@ -205,6 +205,14 @@ class PriorSettings(StepSettings):
         "In a slide where no ring closes, take compact pieces of exterior for glands without a "
         "visible interior.",
     )
+    grow_score: float = _setting(
+        0.975,
+        "Smallest score of grown priors",
+        "When predictions are taken into the priors: only glands in which the network is, on "
+        "average, this sure are proposed.",
+        gt=0.5,
+        le=1,
+    )
     ring_width_um: float = _setting(
         7.5,
         "Ring width",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -68,6 +69,6 @@ def choose_device(wish: str = "auto") -> Device:
     return Device("cpu", reason, _computes_bf16(torch.cpu.get_capabilities()))
 
 
-def _computes_bf16(capabilities: dict[str, Any]) -> bool:
+def _computes_bf16(capabilities: Mapping[str, Any]) -> bool:
     """Whether a processor has instructions for bfloat16; others only emulate it, slowly."""
     return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16"))

@@ -1,6 +1,7 @@
 """Priors: closed exteriors, filled, scored, inspected and edited."""
 
 from napari_glands.priors.editing import from_labels, with_state
+from napari_glands.priors.growing import grow_priors
 from napari_glands.priors.learning import learn_likeness
 from napari_glands.priors.mining import mine_priors
 from napari_glands.priors.prior import STATES, Prior, Priors, PriorState
@@ -13,6 +14,7 @@ __all__ = [
     "PriorState",
     "Priors",
     "from_labels",
+    "grow_priors",
     "learn_likeness",
     "mine_priors",
     "proposal_map",

@@ -1,0 +1,134 @@
+"""From few priors to many: glands that a network is sure of become priors too.
+
+Rings close around few glands, and hardly ever around malignant ones. A network that has learned
+from them finds the others; where it is sure throughout a gland, it is nearly as right as a ring.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import ndimage as ndi
+from skimage import measure
+
+from napari_glands.errors import GlandsError
+from napari_glands.priors.prior import Prior, Priors
+from napari_glands.settings import Settings
+from napari_glands.slides import Grid
+
+__all__ = ["grow_priors"]
+
+_SURE_PIXEL = 0.95  # probability above which a pixel may belong to a grown interior
+_ABSORBED = 0.5  # share of a proposed prior that lies in a grown one which takes its place
+_TOUCHED = 0.1  # share of a candidate on the user's decisions above which it is dropped
+
+
+@dataclass(frozen=True, eq=False)
+class _Candidate:
+    """A gland that the network is sure of: bool mask in a box, and how sure and solid."""
+
+    box: tuple[slice, slice]
+    interior: np.ndarray
+    score: float
+    solidity: float
+
+
+def grow_priors(
+    priors: Priors,
+    probability: np.ndarray,
+    glands: np.ndarray,
+    settings: Settings | None = None,
+) -> Priors:
+    """Add the glands that a network is sure of to the priors, as proposals.
+
+    The interior of a predicted gland is what lies deeper than a ring width. It is proposed when the
+    mean probability in it reaches the smallest score of grown priors; it takes the place of
+    proposed priors inside it. What the user accepted, edited or rejected stays as it is, and
+    nothing is proposed on top of it.
+
+    Parameters
+    ----------
+    priors
+        The priors of a slide.
+    probability
+        float (y, x) in [0, 1]: the prediction at the grid of the priors.
+    glands
+        int (y, x): its instances.
+    settings
+        Settings of all steps; those of the priors when not given.
+
+    Returns
+    -------
+    Priors
+        The same priors and the grown ones; the score of a grown one is the mean probability in it.
+
+    Raises
+    ------
+    GlandsError
+        When the prediction is not at the grid of the priors.
+    """
+    settings = settings or priors.settings
+    if probability.shape != priors.labels.shape or glands.shape != priors.labels.shape:
+        raise GlandsError(
+            f"The prediction has shape {probability.shape}, the priors {priors.labels.shape}: "
+            "predict again at the working resolution of the priors."
+        )
+    labels = priors.labels.copy()
+    rows = {prior.id: prior for prior in priors.table}
+    decided = np.isin(labels, [p.id for p in priors.table if p.state != "proposed"])
+    following = max(rows, default=0) + 1
+    for found in _candidates(probability, glands, priors.grid, settings):
+        window, taken = labels[found.box], decided[found.box]
+        if taken[found.interior].mean() > _TOUCHED:
+            continue
+        free = found.interior & ~taken
+        for old in _absorbed(window, free):
+            window[window == old] = 0
+            del rows[old]
+        free &= window == 0
+        window[free] = following
+        rows[following] = _grown(following, found)
+        following += 1
+    area = np.bincount(labels.ravel(), minlength=following) * priors.grid.pixel_area_um2
+    table = (replace(rows[n], area_um2=float(area[n])) for n in sorted(rows) if area[n] > 0)
+    return replace(priors, labels=labels, table=tuple(table))
+
+
+def _candidates(
+    probability: np.ndarray, glands: np.ndarray, grid: Grid, settings: Settings
+) -> list[_Candidate]:
+    """Interiors of the predicted glands that the network is sure of, surest first."""
+    wishes = settings.priors
+    smallest = grid.area_pixels(wishes.min_area_um2)
+    found = []
+    for region in measure.regionprops(glands):
+        deep = ndi.distance_transform_edt(np.pad(region.image_filled, 1))[1:-1, 1:-1]
+        core = deep > grid.pixels(wishes.ring_width_um)
+        inside = probability[region.slice]
+        if core.sum() < smallest or inside[core].mean() < wishes.grow_score:
+            continue
+        score = float(inside[core].mean())
+        sure = core & (inside > _SURE_PIXEL)
+        found.append(_Candidate(region.slice, sure, score, float(region.solidity)))
+    return sorted(found, key=lambda candidate: -candidate.score)
+
+
+def _absorbed(labels: np.ndarray, interior: np.ndarray) -> list[int]:
+    """Ids of the priors in `labels` that mostly lie in `interior`."""
+    sizes, inside = (np.bincount(v.ravel()) for v in (labels, labels[interior]))
+    return [n for n in range(1, len(inside)) if inside[n] > _ABSORBED * sizes[n] > 0]
+
+
+def _grown(number: int, found: _Candidate) -> Prior:
+    return Prior(
+        id=number,
+        state="proposed",
+        score=found.score,
+        solidity=found.solidity,
+        contrast=0.0,
+        ring=0.0,
+        stability=0.0,
+        level=0.0,
+        area_um2=0.0,
+    )
