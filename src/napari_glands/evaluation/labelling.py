@@ -14,18 +14,26 @@ from napari_glands.errors import GlandsError
 from napari_glands.evaluation.records import Labels
 from napari_glands.evaluation.split import Split
 from napari_glands.exterior import ExteriorMap, apply_exterior, fit_exterior
-from napari_glands.priors import Priors, mine_priors
+from napari_glands.priors import Priors, grow_priors, mine_priors
 from napari_glands.priors.proposals import gland_area
 from napari_glands.progress import CancelToken, Report, ignore
-from napari_glands.segmentation import Model, predict, train
+from napari_glands.segmentation import Model, Prediction, predict, train
 from napari_glands.segmentation.instances import gland_instances
 from napari_glands.settings import Settings
 from napari_glands.slides import Slide
 
 __all__ = ["METHOD", "Labeller", "Stopwatch", "instances_of"]
 
-METHOD = ("exterior cluster, filled", "prior interiors", "priors with their exterior", "glands")
+METHOD = (
+    "exterior cluster, filled",
+    "prior interiors",
+    "priors with their exterior",
+    "glands",
+    "grown prior interiors",
+)
 """The stages of the method, in their order."""
+
+_BEFORE_PREDICT = ("general", "exterior", "priors", "train")
 
 T = TypeVar("T")
 
@@ -56,6 +64,8 @@ class Labeller:
         All images.
     split
         Which of them teach.
+    scored
+        Positions of the images to label; all when not given.
     report, cancel
         Progress and cancel request.
     """
@@ -65,29 +75,32 @@ class Labeller:
         slides: Sequence[Slide],
         split: Split,
         *,
+        scored: Sequence[int] | None = None,
         report: Report = ignore,
         cancel: CancelToken | None = None,
     ) -> None:
         self.slides = slides
         self.split = split
+        self.scored = range(len(slides)) if scored is None else scored
         self.watch = Stopwatch()
         self.report = report
         self.cancel = cancel or CancelToken()
         self._kept: dict[str, tuple[str, object]] = {}
 
     def labels(self, stage: str, settings: Settings) -> Labels:
-        """Label all images with one of the stages in `METHOD`."""
+        """Label the images with one of the stages in `METHOD`."""
         if stage == "glands":
-            return self.glands(settings)
+            return {i: p.glands for i, p in self.predictions(settings).items()}
+        if stage == "grown prior interiors":
+            return self._grown(settings)
         if stage == "prior interiors":
-            found = self.priors(settings)
-            return {i: np.where(p.used, p.labels, 0) for i, p in enumerate(found)}
+            return {i: _interiors(self.priors(settings)[i]) for i in self.scored}
         if stage == "priors with their exterior":
             masks = [gland_area(p, settings) for p in self.priors(settings)]
         else:
             maps = self.exteriors(settings)
             masks = [ndi.binary_fill_holes(m.clusters == m.cluster) for m in maps]
-        return {i: instances_of(m, self.slides[i], settings) for i, m in enumerate(masks)}
+        return {i: instances_of(masks[i], self.slides[i], settings) for i in self.scored}
 
     def exteriors(self, settings: Settings) -> list[ExteriorMap]:
         """Run stage 1 on the images that teach and map all images with it."""
@@ -132,16 +145,26 @@ class Labeller:
             self.cancel.check()  # a cancelled training returns what it has; that is no result
             return model
 
-        return self._once("train", settings, ("general", "exterior", "priors", "train"), make)
+        return self._once("train", settings, _BEFORE_PREDICT, make)
 
-    def glands(self, settings: Settings) -> Labels:
-        """Predict the glands of all images."""
+    def predictions(self, settings: Settings) -> dict[int, Prediction]:
+        """Predict the images."""
         model = self.model(settings)
-        with self.watch.timing("predict"):
+
+        def make() -> dict[int, Prediction]:
             return {
-                i: predict(model, slide, settings, cancel=self.cancel).glands
-                for i, slide in enumerate(self.slides)
+                i: predict(model, self.slides[i], settings, cancel=self.cancel) for i in self.scored
             }
+
+        return self._once("predict", settings, (*_BEFORE_PREDICT, "predict"), make)
+
+    def _grown(self, settings: Settings) -> Labels:
+        priors = self.priors(settings)
+        found = {
+            i: grow_priors(priors[i], p.probability, p.glands, settings)
+            for i, p in self.predictions(settings).items()
+        }
+        return {i: _interiors(p) for i, p in found.items()}
 
     def _teachers(self, items: Sequence[T]) -> list[T]:
         return [items[i] for i in self.split.taught]
@@ -155,6 +178,11 @@ class Labeller:
             with self.watch.timing(step):
                 self._kept[step] = (key, make())
         return self._kept[step][1]  # type: ignore[return-value]
+
+
+def _interiors(priors: Priors) -> np.ndarray:
+    """Labels of the priors in use."""
+    return np.where(priors.used, priors.labels, 0)
 
 
 def instances_of(mask: np.ndarray, slide: Slide, settings: Settings) -> np.ndarray:
