@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from napari_glands.settings import Settings
 
 runner = CliRunner()
 
-STEPS = ("new", "exterior", "priors", "train", "predict", "measure")
+STEPS = ("new", "exterior", "priors", "train", "predict", "grow", "measure")
 FAST = (
     Settings()
     .updated("general", device="cpu")
@@ -76,10 +77,17 @@ def test_help_lists_all_commands_and_loads_no_torch():
 def test_every_setting_is_an_option(step):
     output = runner.invoke(app, [step, "--help"], env={"COLUMNS": "200"}).output
     for name in type(getattr(Settings(), step)).model_fields:
-        assert "--" + name.replace("_", "-") in output, name
+        option = "--" + name.replace("_", "-")
+        assert (option in output) is (option != "--grow-score"), name
     if step == "predict":
         assert "--no-flips" in output
         assert "µm²" in output
+
+
+def test_growing_has_the_one_setting_that_only_it_looks_at():
+    output = runner.invoke(app, ["grow", "--help"], env={"COLUMNS": "200"}).output
+    assert "--grow-score" in output
+    assert "--min-area-um2" not in output
 
 
 def test_version():
@@ -151,6 +159,42 @@ def test_the_recorded_command_lines_can_be_run(project):
         at = words.index("--project") + 1
         words[at] = str(project)
         call(*words[1:])
+
+
+def make_sure(project):
+    """Let the model be sure of one gland of each slide."""
+    with Project.open(project) as opened:
+        for entry in opened.slides:
+            saved = opened.load_prediction(entry.id)
+            probability, glands = np.zeros_like(saved.probability), np.zeros_like(saved.glands)
+            probability[50:110, 50:110], glands[50:110, 50:110] = 0.96, 1
+            opened.save_prediction(
+                replace(saved, probability=probability, glands=glands),
+                fingerprint=opened.facts(entry.id, "prediction")["fingerprint"],
+            )
+
+
+def test_grow_prints_the_priors_before_and_after(project):
+    make_sure(project)
+    result = call("grow", "--project", project)
+    assert "before" in result.stdout
+    assert "field_1" in result.stdout
+    assert "train" in result.stdout
+    result = call("grow", "--project", project, "--grow-score", 0.9, "--json")
+    told = json.loads(result.stdout)
+    assert len(told["made"]) == 2
+    assert [row["slide"] for row in told["priors"]] == ["field_1", "field_2"]
+    assert all(set(row) == {"slide", "before", "after"} for row in told["priors"])
+    with Project.open(project) as opened:
+        assert opened.settings.priors.grow_score == 0.9
+        assert all(opened.has_grown_priors(entry.id) for entry in opened.slides)
+    assert len(json.loads(call("grow", "--project", project, "--json").stdout)["kept"]) == 2
+
+
+def test_grow_without_a_prediction_says_what_to_run(files, tmp_path):
+    project = tmp_path / "p.glands"
+    call("new", files / "images" / "field_1.png", "--project", project, "--mpp", 0.62)
+    assert "`priors`" in call("grow", "--project", project, code=1).stderr
 
 
 def test_the_exterior_cluster_can_be_set_and_unset(project):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from napari_glands.workbench.state import STEPS, Facts, SlideFacts, resolve
+from napari_glands.workbench.state import STEPS, Facts, SlideFacts, can_grow, resolve
 
 
 def slide(**results: bool) -> SlideFacts:
@@ -59,6 +59,13 @@ def test_a_read_only_project_can_be_looked_at_and_exported():
     )
     assert ready(facts) == ["slides", "export"]
     assert "open elsewhere" in resolve(facts)["train"].missing
+
+
+def test_growing_needs_priors_and_a_prediction_of_one_slide():
+    both = slide(exterior=True, priors=True, prediction=True)
+    assert can_grow(Facts((slide(), both)))
+    assert not can_grow(Facts((slide(priors=True), slide(prediction=True))))
+    assert not can_grow(Facts((both,), read_only_reason="it is open elsewhere."))
 
 
 def test_the_steps_have_an_order():

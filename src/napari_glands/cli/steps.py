@@ -23,9 +23,9 @@ from napari_glands.cli.options import (
 from napari_glands.cli.terminal import note, print_json, print_table, work
 from napari_glands.jobs import CancelToken, Report
 from napari_glands.presets import PresetName
-from napari_glands.project.runs import GENERAL_OPTIONS
+from napari_glands.project.runs import step_options
 
-__all__ = ["exterior", "measure", "new", "predict", "priors", "run", "train"]
+__all__ = ["exterior", "grow", "measure", "new", "predict", "priors", "run", "train"]
 
 Images = Annotated[
     list[str], typer.Argument(help="Images: files, folders or patterns.", show_default=False)
@@ -107,7 +107,7 @@ def run(
     typer.echo(f"Next: napari-glands export --project {project} --format png --out FOLDER")
 
 
-@with_settings(exterior=None, general=GENERAL_OPTIONS["exterior"])
+@with_settings(**step_options("exterior"))
 def exterior(
     *,
     project: ProjectOption,
@@ -121,14 +121,15 @@ def exterior(
     _run_step(run_exterior, project, with_preset(changes, preset, "exterior"), as_json)
 
 
-@with_settings(priors=None)
+@with_settings(**step_options("priors"))
 def priors(
     *,
     project: ProjectOption,
     replace_curated: Annotated[
         bool,
         typer.Option(
-            "--replace-curated", help="Replace priors that you edited, too (after a backup)."
+            "--replace-curated",
+            help="Replace priors that you edited or took from predictions, too (after a backup).",
         ),
     ] = False,
     as_json: JsonOption = False,
@@ -140,7 +141,7 @@ def priors(
     _run_step(run_priors, project, changes, as_json, replace_curated=replace_curated)
 
 
-@with_settings(train=None, general=GENERAL_OPTIONS["train"])
+@with_settings(**step_options("train"))
 def train(
     *,
     project: ProjectOption,
@@ -155,7 +156,7 @@ def train(
     _run_step(run_train, project, with_preset(changes, preset, "train"), as_json, name=name)
 
 
-@with_settings(predict=None, general=GENERAL_OPTIONS["predict"])
+@with_settings(**step_options("predict"))
 def predict(
     *,
     images: Annotated[
@@ -193,6 +194,39 @@ def predict(
             "give either --project DIR, or IMAGES... with --model DIR and --out DIR."
         )
     _predict_new(images, model, out, mpp, changes, as_json)
+
+
+@with_settings(**step_options("grow"))
+def grow(
+    *,
+    project: ProjectOption,
+    name: NameOption = "glands",
+    as_json: JsonOption = False,
+    changes: Changes,
+) -> None:
+    """Take the predicted glands that the network is sure of into the priors, to train again."""
+
+    def job(report: Report, cancel: CancelToken) -> dict[str, Any]:
+        from napari_glands.project import Project
+        from napari_glands.project.steps import run_grow
+        from napari_glands.project.summary import summarise
+
+        with Project.open(project, read_only=False) as opened:
+            settings = changed(opened.settings, changes)
+            before = summarise(opened).rows
+            result = run_grow(opened, settings, name=name, report=report, cancel=cancel)
+            pairs = zip(before, summarise(opened).rows, strict=True)
+            priors = [
+                {"slide": new.name, "before": old.priors, "after": new.priors} for old, new in pairs
+            ]
+        return {**_told(project, result), "priors": priors}
+
+    told = work(job)
+    if as_json:
+        print_json(told)
+        return
+    print_table(f"Priors of {project}", told["priors"])
+    typer.echo(f"Next: napari-glands train --project {project}")
 
 
 @with_settings()
@@ -277,20 +311,23 @@ def _run_step(
 
     result = work(job)
     if as_json:
-        print_json(
-            {
-                "project": str(project),
-                "step": result.step,
-                "made": list(result.made),
-                "kept": list(result.kept),
-                "seconds": round(result.seconds, 2),
-            }
-        )
+        print_json(_told(project, result))
     else:
         typer.echo(
             f"{result.step}: {len(result.made)} finished now, {len(result.kept)} were before "
             f"({result.seconds:.1f} s)"
         )
+
+
+def _told(project: Path, result: Any) -> dict[str, Any]:
+    """Return what a step did, as plain data for JSON."""
+    return {
+        "project": str(project),
+        "step": result.step,
+        "made": list(result.made),
+        "kept": list(result.kept),
+        "seconds": round(result.seconds, 2),
+    }
 
 
 def _refuse_idle_mpp(mpp: float | None) -> None:

@@ -27,9 +27,12 @@ _UPSTREAM = {
     "priors": ("exterior", "priors"),
     "train": ("exterior", "priors", "train"),
     "predict": ("predict",),
+    "grow": ("priors",),
 }
 # Where it runs and what it is assumed of slides that are not there changes no result.
 _NOT_IN_RESULTS = {"general": {"device", "default_mpp"}, "exterior": {"exterior_cluster"}}
+# What only growing looks at; it reaches the training through the content of the grown priors.
+_ONLY_IN_GROWN = {"priors": {"grow_score"}}
 
 
 def digest(value: Any) -> str:
@@ -65,7 +68,7 @@ def step_fingerprint(
     Parameters
     ----------
     step
-        ``"exterior"``, ``"priors"``, ``"train"`` or ``"predict"``.
+        ``"exterior"``, ``"priors"``, ``"train"``, ``"predict"`` or ``"grow"``.
     settings
         All settings; the ones that matter are picked.
     slides
@@ -79,7 +82,7 @@ def step_fingerprint(
     clustering, and reaches the later steps through the content of the exterior map.
     """
     used = settings.model_dump(mode="json", include={"general", *_UPSTREAM[step]})
-    for name, fields in _NOT_IN_RESULTS.items():
+    for name, fields in (_NOT_IN_RESULTS | ({} if step == "grow" else _ONLY_IN_GROWN)).items():
         used[name] = {k: v for k, v in used.get(name, {}).items() if k not in fields}
     return digest(
         {

@@ -335,8 +335,8 @@ class Project:
         result
             The priors.
         replace_curated
-            Whether priors that the user has accepted, edited or rejected may be replaced; they
-            are then kept in ``slides/<id>.backups``.
+            Whether priors that the user has accepted, edited or rejected may be replaced. They,
+            and grown ones, are then kept in ``slides/<id>.backups``.
         fingerprint, seconds
             As for `save_exterior`.
 
@@ -353,14 +353,62 @@ class Project:
                     "were not overwritten: ask for it with --replace-curated (they are backed up)."
                 )
             self._store(result.slide_id).back_up_priors()
+        elif self.has_grown_priors(result.slide_id):
+            self._store(result.slide_id).back_up_priors()
         if fingerprint is None:
             fingerprint = self.priors_fingerprint(result.settings, result.slide_id)
-        self._save("priors", result, fingerprint, seconds, curated=False)
+        self._save("priors", result, fingerprint, seconds, curated=False, grown="")
 
-    def save_edited_priors(self, result: Priors) -> None:
-        """Save priors as the user left them; the method will not overwrite them."""
+    def save_edited_priors(self, result: Priors, *, base: str | None = None) -> None:
+        """Save priors as the user left them; the method will not overwrite them.
+
+        Parameters
+        ----------
+        result
+            The priors.
+        base
+            Content of the priors that the user edited, where others may have been saved since;
+            None takes them for those that are saved.
+        """
         fingerprint = self.priors_fingerprint(result.settings, result.slide_id)
-        self._save("priors", result, fingerprint, None, curated=True)
+        with self._saving:
+            saved = self.facts(result.slide_id, "priors") or {}
+            # An edit of what was there before growing undoes it: then it can be done again.
+            grown = saved.get("grown", "") if base in (None, saved.get("content")) else ""
+            self._save("priors", result, fingerprint, None, curated=True, grown=grown)
+
+    def grow_priors(
+        self, slide_id: str, grow: Callable[[Priors], Priors], *, fingerprint: str
+    ) -> tuple[Priors, Priors]:
+        """Add to the saved priors of a slide, without an edit of the user coming in between.
+
+        They stay what they are to the step that mined them; those with decisions of the user are
+        copied to ``slides/<id>.backups`` first.
+
+        Parameters
+        ----------
+        slide_id
+            Which slide.
+        grow
+            Makes the new priors of the saved ones; the same object where there is nothing to add.
+        fingerprint
+            Of what they are grown from (`grow_fingerprint`).
+
+        Returns
+        -------
+        tuple of Priors
+            The former and the new ones.
+        """
+        self.require_writable()
+        with self._saving:
+            former, facts = self.load_priors(slide_id), self.facts(slide_id, "priors") or {}
+            grown = grow(former)
+            if grown is not former:
+                if self.has_curated_priors(slide_id):
+                    self._store(slide_id).back_up_priors()
+                kept = {"curated": facts["curated"], "grown": fingerprint}
+                self._save("priors", grown, facts["fingerprint"], None, **kept)
+        return former, grown
 
     def load_priors(self, slide_id: str) -> Priors:
         """Load the priors of a slide; `GlandsError` when there are none."""
@@ -373,6 +421,10 @@ class Project:
             return False
         # A prior that the user deleted leaves no row behind: `curated` remembers that.
         return facts["curated"] or any(row["state"] != "proposed" for row in facts["table"])
+
+    def has_grown_priors(self, slide_id: str) -> bool:
+        """Whether predictions were taken into the saved priors of a slide."""
+        return bool((self.facts(slide_id, "priors") or {}).get("grown"))
 
     def save_prediction(
         self,
@@ -488,6 +540,11 @@ class Project:
     def prediction_fingerprint(self, settings: Settings, slide_id: str, model: str) -> str:
         """Return the fingerprint of a slide's prediction by a model of some content."""
         return step_fingerprint("predict", settings, [self.entry(slide_id)], [model])
+
+    def grow_fingerprint(self, settings: Settings, slide_id: str) -> str:
+        """Return the fingerprint of what a slide's saved prediction would add to its priors."""
+        prediction = (self.facts(slide_id, "prediction") or {}).get("content", "")
+        return step_fingerprint("grow", settings, [self.entry(slide_id)], [prediction])
 
     # ---- inside
 

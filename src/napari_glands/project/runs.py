@@ -20,14 +20,15 @@ from napari_glands.project.folder import Project
 from napari_glands.project.schema import StepRecord
 from napari_glands.settings import Settings
 
-__all__ = ["GENERAL_OPTIONS", "Run", "command_line", "option_name", "recorded_run"]
+__all__ = ["Run", "command_line", "option_name", "recorded_run", "step_options"]
 
-# The general settings that each step's command takes as options; the others are the project's.
-GENERAL_OPTIONS: dict[str, tuple[str, ...]] = {
+_GENERAL_OPTIONS: dict[str, tuple[str, ...]] = {
     "exterior": ("device", "seed"),
     "train": ("device", "seed"),
     "predict": ("device",),
 }
+# Settings of the priors that only growing looks at.
+_GROW_OPTIONS = ("grow_score",)
 _VERSIONS = ("napari-glands", "torch", "numpy", "scikit-image")
 
 
@@ -123,18 +124,26 @@ def recorded_run(
             project.record_step(step, record)
 
 
+def step_options(step: str) -> dict[str, tuple[str, ...]]:
+    """Return the settings that a step's command takes as options, by part; the others are kept."""
+    if step == "grow":
+        return {"priors": _GROW_OPTIONS}
+    part = Settings.model_fields.get(step)
+    names = () if part is None else tuple(type(part.default).model_fields)
+    own = {step: tuple(n for n in names if n not in _GROW_OPTIONS)} if names else {}
+    general = _GENERAL_OPTIONS.get(step, ())
+    return {**own, "general": general} if general else own
+
+
 def command_line(project: Path, step: str, settings: Settings) -> str:
     """Return the command line that runs a step with these settings.
 
     Options at their default are left out.
     """
     words = ["napari-glands", step, "--project", str(project)]
-    for name in GENERAL_OPTIONS.get(step, ()):
-        words += _option(settings.general, name)
-    values = getattr(settings, step, None)
-    if values is not None:
-        for name in type(values).model_fields:
-            words += _option(values, name)
+    for part, names in step_options(step).items():
+        for name in names:
+            words += _option(getattr(settings, part), name)
     return shlex.join(words)
 
 

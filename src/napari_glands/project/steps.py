@@ -5,6 +5,8 @@ finished: stopped at any point, by a cancel request or a kill, the same call goe
 A cancelled step returns what it finished.
 
 - Priors that the user accepted, edited or rejected are kept unless `replace_curated` is set.
+- Priors grown from predictions are kept as long as the step that mined the others has nothing to
+  do anew.
 - A slide without a prior is not an error: it teaches from the second round of training on, and is
   predicted like any other. No prior in any slide is one: there is nothing to learn from.
 """
@@ -33,6 +35,7 @@ __all__ = [
     "StepResult",
     "run_all",
     "run_exterior",
+    "run_grow",
     "run_measure",
     "run_predict",
     "run_priors",
@@ -163,7 +166,8 @@ def run_priors(
     project, settings, report, cancel
         As for `run_exterior`.
     replace_curated
-        Whether priors with decisions of the user are replaced too (after a backup).
+        Whether priors with decisions of the user, or grown from predictions, are replaced too
+        (after a backup).
 
     Raises
     ------
@@ -175,10 +179,13 @@ def run_priors(
     settings, cancel = _begin(project, settings), cancel or CancelToken()
     mapped = _having(project, "exterior", report, "priors")
     curated = {e.id for e in mapped if project.has_curated_priors(e.id)}
+    grown = {e.id for e in mapped if project.has_grown_priors(e.id)}
 
     def finished(entry: SlideEntry) -> bool:
+        if replace_curated and entry.id in curated | grown:
+            return False
         if entry.id in curated:
-            return not replace_curated
+            return True
         saved = (project.facts(entry.id, "priors") or {}).get("fingerprint")
         return saved == project.priors_fingerprint(settings, entry.id)
 
@@ -198,6 +205,9 @@ def run_priors(
         if not replace_curated and project.has_curated_priors(slide.id):  # edited meanwhile
             report(Event("priors", 1, f"Kept your decisions on the priors of {slide.name}"))
             return
+        if slide.id in grown:
+            text = f"Replaced the priors of {slide.name} that were taken from predictions"
+            report(Event("priors", 1, f"{text} (a copy is kept)"))
         project.save_priors(
             found,
             replace_curated=replace_curated,
@@ -350,6 +360,63 @@ def run_predict(
     return StepResult("predict", made, _ids(kept), time.perf_counter() - clock)
 
 
+def run_grow(
+    project: Project,
+    settings: Settings | None = None,
+    *,
+    name: str = DEFAULT_MODEL,
+    report: Report = ignore,
+    cancel: CancelToken | None = None,
+) -> StepResult:
+    """Add the predicted glands that the network is sure of to the priors, as proposals.
+
+    What the user accepted, edited or rejected stays as it is. The prediction of a slide is taken
+    in once: where it and the smallest score are the same as before, nothing is done.
+
+    Parameters
+    ----------
+    project, settings, report, cancel
+        As for `run_exterior`.
+    name
+        Of the model that predicted.
+
+    Raises
+    ------
+    GlandsError
+        When no slide has priors and a prediction that is up to date, and as for `run_exterior`.
+    """
+    from napari_glands.project.growing import grow_saved_priors
+
+    settings, cancel = _begin(project, settings), cancel or CancelToken()
+    predicted = _having_current_prediction(project, settings, name, report)
+    kept, todo = _split(
+        project,
+        lambda entry: (
+            (project.facts(entry.id, "priors") or {}).get("grown")
+            == project.grow_fingerprint(settings, entry.id)
+        ),
+        predicted,
+    )
+    if not todo:
+        return _nothing_to_do("grow", kept, report)
+    fingerprint = project.grow_fingerprint(settings, todo[0].id)
+    clock = time.perf_counter()
+    made: list[str] = []
+    with recorded_run(project, "grow", settings, fingerprint, report, cancel) as run:
+        _say_kept("grow", kept, run.report)
+        for n, entry in enumerate(todo):
+            if cancel.cancelled:
+                break
+            before, after = grow_saved_priors(project, entry.id, settings)
+            if after is before:
+                kept.append(entry)
+            else:
+                made.append(entry.id)
+            text = f"Priors of {entry.name}: {len(before.table)} before, {len(after.table)} now"
+            run.report(Event("grow", (n + 1) / len(todo), text))
+    return StepResult("grow", tuple(made), _ids(kept), time.perf_counter() - clock)
+
+
 def run_measure(
     project: Project,
     settings: Settings | None = None,
@@ -445,6 +512,39 @@ def _choose_again(project: Project, slide_id: str, settings: Settings) -> None:
     saved = project.load_exterior(slide_id)
     chosen = wished or max(saved.evidence, key=lambda cue: cue.score).cluster
     project.save_exterior(replace(saved.with_cluster(chosen), settings=settings))
+
+
+def _having_current_prediction(
+    project: Project, settings: Settings, name: str, report: Report
+) -> list[SlideEntry]:
+    """Return the slides with priors and a prediction that fits them; say which are left out."""
+    having = _having(project, "priors", report, "grow")
+    saved = project.model_facts(name)
+
+    def current(entry: SlideEntry) -> bool:
+        priors, prediction = (project.facts(entry.id, r) or {} for r in ("priors", "prediction"))
+        wanted = saved and project.prediction_fingerprint(settings, entry.id, saved["content"])
+        return prediction.get("fingerprint") == wanted and prediction["grid"] == priors["grid"]
+
+    predicted = [e for e in having if project.facts(e.id, "prediction")]
+    if not predicted:
+        raise GlandsError(
+            "There is no prediction to take into the priors yet: run the steps `train` and "
+            "`predict` first."
+        )
+    fitting, others = _split(project, current, predicted)
+    if not fitting:
+        raise GlandsError(
+            f"The predictions are not those of the model {name!r} as it is now with these "
+            "settings, at the working resolution of the priors: run the step `predict` again (or "
+            "`priors`, where the working resolution has changed)."
+        )
+    absent = [e for e in having if e not in predicted]
+    for entries, why in ((absent, "missing"), (others, "out of date")):
+        if entries:
+            names = ", ".join(e.name for e in entries)
+            report(Event("grow", 0, f"Left out, because the prediction is {why}: {names}"))
+    return fitting
 
 
 def _having(project: Project, result: str, report: Report, step: str) -> list[SlideEntry]:

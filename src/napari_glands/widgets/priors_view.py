@@ -21,11 +21,14 @@ class PriorsView(StepView):
     -------
     accept_all_requested, accept_requested, reject_requested
         All proposed priors, or the one selected in the layer.
+    grow_requested
+        Take what the network is sure of into the priors.
     """
 
     accept_all_requested = Signal()
     accept_requested = Signal()
     reject_requested = Signal()
+    grow_requested = Signal()
 
     def __init__(self, settings: PriorSettings, keys: tuple[str, str]) -> None:
         super().__init__(
@@ -36,6 +39,14 @@ class PriorsView(StepView):
             settings,
         )
         accept_key, reject_key = keys
+        self._growable = False
+        self.grow_button = QPushButton("Add sure predictions")
+        self.grow_button.setToolTip(
+            "Takes the predicted glands that the network is sure of into the priors of all slides, "
+            "as proposals; then train again. What you accepted, edited or rejected stays as it is. "
+            "Needs priors and a prediction."
+        )
+        self.grow_button.clicked.connect(self.grow_requested)
         self.counts = sentence()
         self.saved = sentence()
         self.accept_all_button = QPushButton("Accept all")
@@ -56,11 +67,22 @@ class PriorsView(StepView):
         grid.addWidget(self.accept_all_button, 1, 0)
         self.replace_curated = QCheckBox("Also replace priors that I have changed")
         self.replace_curated.setToolTip(
-            "Slides whose priors you accepted, edited or rejected are left alone otherwise. What "
-            "is replaced is backed up in the project."
+            "Slides whose priors you accepted, edited or rejected are left alone otherwise, and so "
+            "are those with added predictions while the settings are the same. What is replaced is "
+            "backed up in the project."
         )
-        self.build(self.replace_curated, after=(self.counts, self.verbs, self.saved, self.hint))
+        results = (self.grow_button, self.counts, self.verbs, self.saved, self.hint)
+        self.build(self.replace_curated, after=results)
         self.show_counts(None)
+
+    def set_growable(self, growable: bool) -> None:
+        """Tell whether there are predictions that could be taken into priors."""
+        self._growable = growable
+        self._update_enabled()
+
+    def _update_enabled(self) -> None:
+        super()._update_enabled()
+        self.grow_button.setEnabled(self._growable and self._ready and not self._running)
 
     def show_counts(self, counts: Mapping[str, int] | None, coverage: float = 0.0) -> None:
         """Show how many priors of the slide are in which state; ``None`` when there are none."""

@@ -22,6 +22,7 @@ __all__ = [
     "import_model",
     "preview",
     "run_exterior",
+    "run_grow",
     "run_predict",
     "run_priors",
     "run_train",
@@ -46,6 +47,31 @@ def run_priors(session: Session, replace_curated: bool) -> None:
         )
 
     session.start("priors", job, _finish(session, "priors", "Priors searched in"))
+
+
+def run_grow(session: Session) -> None:
+    """Add what the network is sure of to the priors of all slides."""
+
+    def job(project: Project, settings: Settings, report: Any, cancel: Any) -> Any:
+        return steps.run_grow(project, settings, report=report, cancel=cancel)
+
+    def finished(outcome: Outcome[Any]) -> None:
+        result = outcome.result
+        made = 0 if result is None else len(result.made)
+        slides = "1 slide" if made == 1 else f"{made} slides"
+        if outcome.status == "cancelled":
+            text = f"Stopped; sure predictions were added in {slides}, and are kept."
+        elif made:
+            text = f"Sure predictions added in {slides}. Look at them, then train again."
+        else:
+            text = (
+                "There is nothing to add: the network is sure of no further gland. A lower "
+                "Smallest score of grown priors takes more."
+            )
+        session.say("priors", text)
+        session.after_step("grow")
+
+    session.start("priors", job, finished)
 
 
 def run_train(session: Session) -> None:

@@ -23,7 +23,7 @@ from napari_glands.workbench import actions
 from napari_glands.workbench.layers import cluster_color
 from napari_glands.workbench.picking import ClusterPicker
 from napari_glands.workbench.priors_editor import ACCEPT_KEY, REJECT_KEY, count_states
-from napari_glands.workbench.state import resolve
+from napari_glands.workbench.state import can_grow, resolve
 
 if TYPE_CHECKING:
     from napari_glands.workbench.session import Session
@@ -151,6 +151,7 @@ class _Priors(Binding):
         view.run_requested.connect(
             lambda: actions.run_priors(session, view.replace_curated.isChecked())
         )
+        view.grow_requested.connect(lambda: actions.run_grow(session))
         view.accept_all_requested.connect(session.editor.accept_all)
         view.accept_requested.connect(session.editor.accept_selected)
         view.reject_requested.connect(session.editor.reject_selected)
@@ -160,6 +161,7 @@ class _Priors(Binding):
         super().update()
         shown = self.session.shown
         priors = None if shown is None else shown.priors
+        self.view.set_growable(can_grow(self.session.facts))
         if priors is None:
             self.view.show_counts(None)
         else:

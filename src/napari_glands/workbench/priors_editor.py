@@ -37,8 +37,8 @@ class _Held:
     Work that is queued keeps the one it was meant for, whichever slide is shown when it runs.
     """
 
-    def __init__(self, project: Project, priors: Priors) -> None:
-        self.project, self.priors = project, priors
+    def __init__(self, project: Project, priors: Priors, content: str) -> None:
+        self.project, self.priors, self.content = project, priors, content
 
 
 class PriorsEditor(QObject):
@@ -79,7 +79,7 @@ class PriorsEditor(QObject):
         layer = self._layers.show_priors(priors, content, create=create)
         if layer is None:
             return
-        self._held = _Held(project, priors)
+        self._held = _Held(project, priors, content)
         self._layer = weakref.ref(layer)
         layer.editable = not project.read_only
         # Paint, undo and assignment each announce themselves differently.
@@ -140,10 +140,10 @@ class PriorsEditor(QObject):
             changed = verb(held.priors)
             if changed is held.priors:
                 return None
-            held.project.save_edited_priors(changed)
-            held.priors = changed
+            held.project.save_edited_priors(changed, base=held.content)
             facts = held.project.facts(changed.slide_id, "priors") or {}
-            return held, changed, str(facts.get("content", ""))
+            held.priors, held.content = changed, str(facts.get("content", ""))
+            return held, changed, held.content
 
         def failed(message: str) -> None:
             self.said.emit(f"The edits are not saved: {message}", True)

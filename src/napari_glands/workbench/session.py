@@ -239,6 +239,7 @@ class Session(QObject):
         hidden = {
             "exterior": {"exterior": True, "preview": False},
             "priors": {"priors": True, "exterior": False, "clusters": False, "preview": False},
+            "grow": {"priors": True, "probability": False},
             "predict": {
                 "probability": True,
                 "glands": True,

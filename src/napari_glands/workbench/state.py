@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from napari_glands.segmentation.result import Prediction
     from napari_glands.slides import Slide
 
-__all__ = ["STEPS", "Facts", "Shown", "SlideFacts", "StepState", "resolve", "survey"]
+__all__ = ["STEPS", "Facts", "Shown", "SlideFacts", "StepState", "can_grow", "resolve", "survey"]
 
 _RESULTS = ("exterior", "priors", "prediction")
 STEPS = ("slides", "exterior", "priors", "train", "predict", "export")
@@ -109,6 +109,12 @@ def survey(project: Project, pending: int) -> Facts:
         for entry in project.slides
     )
     return Facts(slides, pending, tuple(project.model_names), project.read_only_reason or "")
+
+
+def can_grow(facts: Facts) -> bool:
+    """Tell whether some slide has priors, and a prediction that could be taken into them."""
+    both = any(slide.priors and slide.prediction for slide in facts.slides)
+    return both and not facts.read_only_reason
 
 
 def resolve(facts: Facts) -> dict[str, StepState]:
