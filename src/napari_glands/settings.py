@@ -193,12 +193,6 @@ class PriorSettings(StepSettings):
         "Stain rings",
         "Seek closed rings in the haematoxylin stain too, beside those of the exterior map.",
     )
-    learn_likeness: bool = _setting(
-        True,
-        "Learn from the priors",
-        "Let the priors teach what is gland-like before stage 2 starts: off takes fixed cues of "
-        "colour and texture.",
-    )
     compact: bool = _setting(
         True,
         "Compact glands",
@@ -320,8 +314,9 @@ class TrainSettings(StepSettings):
     adaptation: float = _setting(
         0.6,
         "Slide adaptation",
-        "Share of each slide's own feature statistics in the network's normalisation while a round "
-        "answers for the next; 0 uses those of the slides that taught alone.",
+        "Share of a slide's own feature statistics in the network's normalisation while a round "
+        "answers for the next, on slides that did not teach round 1; 0 uses those of the slides "
+        "that did.",
         ge=0,
         le=1,
     )

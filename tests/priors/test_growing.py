@@ -82,6 +82,19 @@ def test_growing_twice_changes_nothing_more():
     assert len(once.table) == len(twice.table) == 2
 
 
+def test_a_label_as_large_as_an_image_can_hold_costs_no_memory():
+    labels = np.zeros(SHAPE, np.int32)
+    labels[100:110, 100:110] = 2**31 - 1
+    grown = grow_priors(from_labels(priors_with(), labels), *predicted())
+    assert [p.id for p in grown.table] == [1, 2, 2**31 - 1]
+
+
+def test_a_gland_without_a_sure_pixel_is_not_proposed():
+    lenient = SETTINGS.updated("priors", grow_score=0.8)
+    grown = grow_priors(priors_with(), *predicted(left=0.99, right=0.9), lenient)
+    assert len(grown.table) == 1
+
+
 def test_the_priors_given_are_left_alone():
     priors = priors_with(small=np.s_[40:50, 40:50])
     before = priors.labels.copy()

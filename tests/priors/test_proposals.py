@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 
-from napari_glands.priors import from_labels, mine_priors, proposal_map, with_state
+from napari_glands.priors import Priors, from_labels, mine_priors, proposal_map, with_state
 from napari_glands.priors.likeness import fine_texture, gland_likeness
 from napari_glands.priors.proposals import BACKGROUND, EXTERIOR, IGNORE, INTERIOR
 from napari_glands.settings import Settings
+from napari_glands.slides import open_slide
 
 MPP = 1.24
+SETTINGS = Settings()
 
 
 @pytest.fixture
@@ -82,6 +84,21 @@ def test_smooth_bare_glass_is_never_taken_for_exterior(mined):
     empty = from_labels(priors, np.zeros_like(priors.labels))
     greedy = Settings().updated("train", positive_fraction=0.49)
     assert (priors.exterior[proposal_map(slide, empty, greedy) == EXTERIOR] > 127).all()
+
+
+def test_bare_glass_is_background_and_the_share_is_of_the_tissue():
+    rng = np.random.default_rng(0)
+    rgb = rng.integers(60, 200, (200, 400, 3), dtype=np.uint8)
+    rgb[:, 200:] = 250
+    slide = open_slide(rgb, mpp=MPP, name="half glass")
+    grid = slide.grid(MPP)
+    nothing = Priors(
+        slide.id, grid, np.zeros(grid.shape, np.int32), (), np.zeros(grid.shape, np.uint8), SETTINGS
+    )
+    proposal = proposal_map(slide, nothing)
+    assert (proposal[:, 205:] == BACKGROUND).all()
+    share = (proposal[:, :195] == BACKGROUND).mean()
+    assert share == pytest.approx(SETTINGS.train.negative_fraction, abs=0.03)
 
 
 def test_fine_texture_is_the_local_deviation_of_lightness():

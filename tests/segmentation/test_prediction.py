@@ -132,6 +132,14 @@ def test_a_slide_of_little_tissue_is_adapted_to_by_its_tissue(model, fast):
     assert np.isfinite(found.probability).all()
 
 
+def test_bare_glass_is_no_gland_whatever_the_network_says(model, slide):
+    rgb = slide.read(1.24)
+    half = np.concatenate([rgb, np.full((300, *rgb.shape[1:]), 250, np.uint8)])
+    found = predict(model, open_slide(half, mpp=1.24, name="half glass"))
+    assert (found.probability[-280:] == 0).all()
+    assert found.probability[:100].any()
+
+
 def test_settings_can_change_the_threshold_but_not_the_resolution(model, slide, fast):
     other = fast.updated("general", working_mpp=3.0).updated("predict", threshold=0.99)
     found = predict(model, slide, other)

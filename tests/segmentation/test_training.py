@@ -2,6 +2,7 @@
 
 import csv
 import logging
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from napari_glands.progress import Cancelled, CancelToken
 from napari_glands.segmentation import fitting, load_model, predict, save_model, train
 from napari_glands.segmentation.module import GlandModule
 from napari_glands.segmentation.network import build_network
+from napari_glands.slides import open_slide
 
 
 class PowerCut(Exception):
@@ -284,18 +286,18 @@ def test_only_covered_slides_teach_first_and_all_later(slide, priors, make, fast
     assert messages[-1] == "Round 2 of 2, learning from 2 slides"
 
 
-def test_slides_are_adapted_to_between_rounds_by_the_setting_of_training(
-    model, slide, priors, fast
-):
-    unadapted = train([slide], [priors], fast.updated("train", adaptation=0))
-    assert not same(unadapted, model)
+def test_slides_that_did_not_teach_are_adapted_to_between_rounds(model, slide, priors, fast):
+    pale = slide.read() // 2 + 127
+    other = open_slide(pale, mpp=slide.mpp, name="pale")
+    nothing = replace(priors, slide_id=other.id, labels=np.zeros_like(priors.labels), table=())
+    slides, both = [slide, other], [priors, nothing]
+    adapted = train(slides, both, fast)
+    assert not same(train(slides, both, fast.updated("train", adaptation=0)), adapted)
     # How a model will be used does not change what it learns.
     used_otherwise = fast.updated("predict", adaptation=0.9, flips=True)
-    assert same(train([slide], [priors], used_otherwise), model)
-    # Round 1 has nothing to adapt.
-    once = fast.updated("train", rounds=1)
-    first = train([slide], [priors], once)
-    assert same(train([slide], [priors], once.updated("train", adaptation=0)), first)
+    assert same(train(slides, both, used_otherwise), adapted)
+    # The network knows a slide that taught.
+    assert same(train([slide], [priors], fast.updated("train", adaptation=0)), model)
 
 
 def test_patience_ends_a_round_whose_loss_stands_still(slide, priors, fast, monkeypatch):

@@ -102,7 +102,6 @@ ROWS = (
     Row("slide adaptation off in prediction", change(predict={"adaptation": 0.0})),
     Row("slide adaptation off in training", change(train={"adaptation": 0.0})),
     Row("encoder of three stages", change(train={"depth": 3})),
-    Row("fixed cues of gland-likeness", change(priors={"learn_likeness": False})),
     Row("rings of the exterior map alone", change(priors={"stain_rings": False})),
     Row("knowledge diffusion off", change(train={"diffusion_weight": 0.0})),
     Row("knowledge diffusion on", change(train={"diffusion_weight": 0.1})),

@@ -2,7 +2,6 @@
 
 from napari_glands.priors.editing import from_labels, with_state
 from napari_glands.priors.growing import grow_priors
-from napari_glands.priors.learning import learn_likeness
 from napari_glands.priors.mining import mine_priors
 from napari_glands.priors.prior import STATES, Prior, Priors, PriorState
 from napari_glands.priors.proposals import proposal_map
@@ -15,7 +14,6 @@ __all__ = [
     "Priors",
     "from_labels",
     "grow_priors",
-    "learn_likeness",
     "mine_priors",
     "proposal_map",
     "teaching",

@@ -6,6 +6,7 @@ from them finds the others; where it is sure throughout a gland, it is nearly as
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -76,8 +77,9 @@ def grow_priors(
         )
     labels = priors.labels.copy()
     rows = {prior.id: prior for prior in priors.table}
+    before = set(rows)
     decided = np.isin(labels, [p.id for p in priors.table if p.state != "proposed"])
-    following = max(rows, default=0) + 1
+    numbers = (n for n in itertools.count(1) if n not in before)
     for found in _candidates(probability, glands, priors.grid, settings):
         window, taken = labels[found.box], decided[found.box]
         if taken[found.interior].mean() > _TOUCHED:
@@ -87,11 +89,15 @@ def grow_priors(
             window[window == old] = 0
             del rows[old]
         free &= window == 0
-        window[free] = following
-        rows[following] = _grown(following, found)
-        following += 1
-    area = np.bincount(labels.ravel(), minlength=following) * priors.grid.pixel_area_um2
-    table = (replace(rows[n], area_um2=float(area[n])) for n in sorted(rows) if area[n] > 0)
+        number = next(numbers)
+        window[free] = number
+        rows[number] = _grown(number, found)
+    sizes = _sizes(labels)
+    table = (
+        replace(rows[n], area_um2=sizes[n] * priors.grid.pixel_area_um2)
+        for n in sorted(rows)
+        if n in sizes
+    )
     return replace(priors, labels=labels, table=tuple(table))
 
 
@@ -106,18 +112,24 @@ def _candidates(
         deep = ndi.distance_transform_edt(np.pad(region.image_filled, 1))[1:-1, 1:-1]
         core = deep > grid.pixels(wishes.ring_width_um)
         inside = probability[region.slice]
-        if core.sum() < smallest or inside[core].mean() < wishes.grow_score:
+        sure = core & (inside > _SURE_PIXEL)
+        if sure.sum() < smallest or inside[core].mean() < wishes.grow_score:
             continue
         score = float(inside[core].mean())
-        sure = core & (inside > _SURE_PIXEL)
         found.append(_Candidate(region.slice, sure, score, float(region.solidity)))
     return sorted(found, key=lambda candidate: -candidate.score)
 
 
 def _absorbed(labels: np.ndarray, interior: np.ndarray) -> list[int]:
     """Ids of the priors in `labels` that mostly lie in `interior`."""
-    sizes, inside = (np.bincount(v.ravel()) for v in (labels, labels[interior]))
-    return [n for n in range(1, len(inside)) if inside[n] > _ABSORBED * sizes[n] > 0]
+    sizes = _sizes(labels)
+    return [n for n, inside in _sizes(labels[interior]).items() if inside > _ABSORBED * sizes[n]]
+
+
+def _sizes(labels: np.ndarray) -> dict[int, int]:
+    """Pixels by id; not by bincount, whose memory grows with the largest id a user painted."""
+    ids, counts = np.unique(labels[labels > 0], return_counts=True)
+    return dict(zip(ids.tolist(), counts.tolist(), strict=True))
 
 
 def _grown(number: int, found: _Candidate) -> Prior:

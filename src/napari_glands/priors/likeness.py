@@ -1,16 +1,12 @@
-"""How gland-like every pixel is, by cues that are fixed beforehand."""
+"""How gland-like every pixel is, by cues that need no label."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import numpy as np
 from scipy import ndimage as ndi
 from skimage import color
 
-__all__ = ["Likeness", "fine_texture", "gland_likeness"]
-
-Likeness = Callable[[np.ndarray, np.ndarray, float], np.ndarray]  # as `gland_likeness`
+__all__ = ["fine_texture", "gland_likeness"]
 
 _TEXTURE_UM = 1.24  # width at which texture is measured: glands are smoother than stroma here
 _SURROUND_UM = 10.0  # width over which cues are averaged

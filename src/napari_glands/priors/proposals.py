@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage as ndi
 
-from napari_glands.priors.likeness import Likeness, gland_likeness
+from napari_glands.exterior.glass import bare_glass
+from napari_glands.exterior.sampling import optical_density
+from napari_glands.priors.likeness import gland_likeness
 from napari_glands.priors.prior import Priors
 from napari_glands.settings import Settings
 from napari_glands.slides import Slide
@@ -23,18 +25,13 @@ __all__ = [
 BACKGROUND, EXTERIOR, INTERIOR, IGNORE = 0, 1, 2, 255
 
 
-def proposal_map(
-    slide: Slide,
-    priors: Priors,
-    settings: Settings | None = None,
-    likeness: Likeness = gland_likeness,
-) -> np.ndarray:
+def proposal_map(slide: Slide, priors: Priors, settings: Settings | None = None) -> np.ndarray:
     """Turn the priors of a slide into what stage 2 may be told.
 
     Interiors of priors that are not rejected are interior; the ring of epithelium around them,
-    and the most gland-like part of the clear exterior, are exterior; the least gland-like pixels,
-    and rejected priors, are background; everything else is ignored, because outside the few
-    priors nothing is known.
+    and the most gland-like part of the clear exterior, are exterior; the least gland-like tissue,
+    bare glass and rejected priors are background; everything else is ignored, because outside the
+    few priors nothing is known.
 
     Parameters
     ----------
@@ -44,8 +41,6 @@ def proposal_map(
         Its priors.
     settings
         Settings of all steps; those of the priors when not given.
-    likeness
-        How gland-like pixels are: fixed cues, or what `learn_likeness` learned.
 
     Returns
     -------
@@ -55,16 +50,23 @@ def proposal_map(
     settings = settings or priors.settings
     grid, used = priors.grid, priors.used
     rgb = slide.read(settings.general.working_mpp)
-    likeness_map = likeness(rgb, priors.exterior / np.float32(255), grid.pixel_area_um2**0.5)
+    mpp = grid.pixel_area_um2**0.5
+    likeness = gland_likeness(rgb, priors.exterior / np.float32(255), mpp)
+    glass = bare_glass(optical_density(rgb).transpose(2, 0, 1), mpp)
     train = settings.train
 
     proposal = np.full(grid.shape, IGNORE, np.uint8)
-    proposal[_sure_exterior(likeness_map, priors, train.positive_fraction)] = EXTERIOR
-    proposal[likeness_map <= np.quantile(likeness_map, train.negative_fraction)] = BACKGROUND
+    proposal[_sure_exterior(likeness, priors, train.positive_fraction)] = EXTERIOR
+    proposal[glass | _least(likeness, ~glass, train.negative_fraction)] = BACKGROUND
     proposal[rejected_area(priors)] = BACKGROUND
     proposal[gland_area(priors, settings)] = EXTERIOR
     proposal[used] = INTERIOR
     return proposal
+
+
+def _least(values: np.ndarray, among: np.ndarray, share: float) -> np.ndarray:
+    """Mark the smallest `share` of the values among some pixels."""
+    return among & (values <= np.quantile(values[among], share)) if among.any() else among
 
 
 def _sure_exterior(likeness: np.ndarray, priors: Priors, share: float) -> np.ndarray:

@@ -10,6 +10,7 @@ from monai.inferers import SlidingWindowInferer
 from torch.nn import functional as F
 
 from napari_glands.exterior.device import Device, choose_device
+from napari_glands.exterior.glass import bare_glass
 from napari_glands.exterior.sampling import Stain, optical_density, stain_of
 from napari_glands.progress import CancelToken, Event, Report, ignore
 from napari_glands.segmentation.adaptation import adapted_to
@@ -93,7 +94,7 @@ def gland_probability(
     device: Device,
     on_tiles: Callable[[float], None],
 ) -> np.ndarray:
-    """Blend the network's answers on overlapping tiles with Gaussian weights.
+    """Blend the network's answers on overlapping tiles with Gaussian weights; glass is no gland.
 
     Before, the network's normalisation is fitted to the slide as far as the settings say; it is
     put back at the end.
@@ -160,7 +161,9 @@ def gland_probability(
         answers = [
             torch.as_tensor(inferer(pixels.flip(axes), forward)).flip(axes) for axes in views
         ]
-    return torch.stack(answers).mean(dim=0)[0, 0, :rows, :columns].cpu().numpy()
+    probability = torch.stack(answers).mean(dim=0)[0, 0, :rows, :columns].cpu().numpy()
+    probability[bare_glass(density.numpy(), mpp)] = 0
+    return probability
 
 
 def _samples(density: torch.Tensor, roi: list[int]) -> list[tuple[slice, slice]]:

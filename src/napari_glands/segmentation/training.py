@@ -15,8 +15,7 @@ import torch
 from napari_glands.errors import GlandsError
 from napari_glands.exterior.device import Device, choose_device
 from napari_glands.exterior.sampling import Stain, optical_density, stain_of
-from napari_glands.priors import Priors, learn_likeness, proposal_map, teaching
-from napari_glands.priors.likeness import Likeness
+from napari_glands.priors import Priors, proposal_map, teaching
 from napari_glands.progress import Cancelled, CancelToken, Event, Report, ignore
 from napari_glands.segmentation.data import Lesson
 from napari_glands.segmentation.fitting import fit_round
@@ -39,6 +38,7 @@ class _Pupil:
     density: np.ndarray
     stain: Stain
     proposal: np.ndarray
+    teaches: bool
 
     def lesson(self, pseudo_mask: np.ndarray) -> Lesson:
         return Lesson(self.density, self.stain, pseudo_mask, self.proposal)
@@ -107,10 +107,11 @@ def train(
     network, encoder = _network(settings, start)
     report(Event("train", 0.0, f"Training on {device.reason}; {encoder.reason}"))
     clock = time.perf_counter()
-    likeness = learn_likeness(slides, priors, settings, cancel=cancel)
-    pairs = zip(slides, priors, strict=True)
-    pupils = [_pupil(*pair, settings, likeness, cancel) for pair in pairs]
     teachers = teaching(priors, settings)
+    pupils = [
+        _pupil(slide, found, settings, i in teachers, cancel)
+        for i, (slide, found) in enumerate(zip(slides, priors, strict=True))
+    ]
     with tempfile.TemporaryDirectory() as scratch:
         metrics = _run_rounds(
             network, pupils, teachers, settings, device, run_dir or Path(scratch), report, cancel
@@ -197,10 +198,11 @@ def _next_lessons(
 ) -> list[Lesson]:
     """Let the network answer on every slide, and turn its sure answers into lessons."""
     network.eval().to(device.torch)
-    # What a model learns does not depend on how it will be used.
-    asking = PredictSettings(adaptation=settings.train.adaptation)
     lessons = []
     for pupil in pupils:
+        # The network knows the slides that teach; those unlike them are met half-way. What a model
+        # learns does not depend on how it will be used.
+        asking = PredictSettings(adaptation=0 if pupil.teaches else settings.train.adaptation)
         probability = gland_probability(
             network,
             torch.from_numpy(pupil.density),
@@ -216,14 +218,14 @@ def _next_lessons(
 
 
 def _pupil(
-    slide: Slide, priors: Priors, settings: Settings, likeness: Likeness, cancel: CancelToken
+    slide: Slide, priors: Priors, settings: Settings, teaches: bool, cancel: CancelToken
 ) -> _Pupil:
     """Read a slide at the working resolution; half precision keeps many slides in memory."""
     cancel.check()
     mpp = settings.general.working_mpp
     density = optical_density(slide.read(mpp)).transpose(2, 0, 1).astype(np.float16)
-    proposal = proposal_map(slide, priors, settings, likeness)
-    return _Pupil(slide, priors, density, stain_of(slide, mpp), proposal)
+    proposal = proposal_map(slide, priors, settings)
+    return _Pupil(slide, priors, density, stain_of(slide, mpp), proposal, teaches)
 
 
 def _network(settings: Settings, start: Model | None) -> tuple[GlandPSPNet, EncoderChoice]:
