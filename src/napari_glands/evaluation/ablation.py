@@ -120,8 +120,6 @@ ROWS = (
     ),
     Row("one round of all iterations", one_round),
     Row("no stain jitter", change(train={"stain_jitter": 0.0})),
-    Row("compact priors off", change(priors={"compact": False})),
-    Row("compact priors on", change(priors={"compact": True})),
     Row(
         "stage 1 self-labelling",
         change(exterior={"loss": "self_label", "spatial_weight": 5.0, "learning_rate": 0.01}),
