@@ -200,11 +200,11 @@ class PriorSettings(StepSettings):
         "visible interior.",
     )
     grow_score: float = _setting(
-        0.975,
+        0.85,
         "Smallest score of grown priors",
-        "When predictions are taken into the priors: only glands in which the network is, on "
-        "average, this sure are proposed.",
-        gt=0.5,
+        "When predictions are taken into the priors: only glands are proposed of which the network "
+        "is sure in at least this share of their pixels.",
+        ge=0,
         le=1,
     )
     ring_width_um: float = _setting(

@@ -42,7 +42,7 @@ def test_only_glands_that_the_network_is_sure_of_are_proposed():
     grown = grow_priors(priors_with(), *predicted(left=0.99, right=0.9))
     (prior,) = grown.table
     assert prior.state == "proposed"
-    assert prior.score == pytest.approx(0.99)
+    assert prior.score == 1
     assert prior.area_um2 == grown.used.sum()
     assert not grown.used[RIGHT].any()
 
@@ -89,10 +89,18 @@ def test_a_label_as_large_as_an_image_can_hold_costs_no_memory():
     assert [p.id for p in grown.table] == [1, 2, 2**31 - 1]
 
 
-def test_a_gland_without_a_sure_pixel_is_not_proposed():
-    lenient = SETTINGS.updated("priors", grow_score=0.8)
-    grown = grow_priors(priors_with(), *predicted(left=0.99, right=0.9), lenient)
-    assert len(grown.table) == 1
+def test_a_gland_with_a_doubtful_border_is_not_proposed():
+    probability, glands = predicted(right=0)
+    probability[20:80, 20:34] = 0.7  # a fifth of the gland
+    assert grow_priors(priors_with(), probability, glands).table == ()
+    lenient = SETTINGS.updated("priors", grow_score=0.7)
+    (prior,) = grow_priors(priors_with(), probability, glands, lenient).table
+    assert prior.score == pytest.approx(46 / 60)
+
+
+def test_a_gland_without_a_sure_interior_is_not_proposed():
+    lenient = SETTINGS.updated("priors", grow_score=0.0)
+    assert len(grow_priors(priors_with(), *predicted(right=0.92), lenient).table) == 1
 
 
 def test_the_priors_given_are_left_alone():

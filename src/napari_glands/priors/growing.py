@@ -20,7 +20,8 @@ from napari_glands.slides import Grid
 
 __all__ = ["grow_priors"]
 
-_SURE_PIXEL = 0.95  # probability above which a pixel may belong to a grown interior
+_SURE = 0.9  # probability above which the network is sure of a pixel
+_SURE_INTERIOR = 0.95  # the same for a pixel of a grown interior
 _ABSORBED = 0.5  # share of a proposed prior that lies in a grown one which takes its place
 _TOUCHED = 0.1  # share of a candidate on the user's decisions above which it is dropped
 
@@ -43,10 +44,9 @@ def grow_priors(
 ) -> Priors:
     """Add the glands that a network is sure of to the priors, as proposals.
 
-    The interior of a predicted gland is what lies deeper than a ring width. It is proposed when the
-    mean probability in it reaches the smallest score of grown priors; it takes the place of
-    proposed priors inside it. What the user accepted, edited or rejected stays as it is, and
-    nothing is proposed on top of it.
+    A predicted gland is proposed when the network is sure of nearly all of it, up to its border;
+    its interior is what lies deeper than a ring width. It takes the place of proposed priors inside
+    it. What the user accepted, edited or rejected stays as it is, and nothing is proposed on top.
 
     Parameters
     ----------
@@ -62,7 +62,8 @@ def grow_priors(
     Returns
     -------
     Priors
-        The same priors and the grown ones; the score of a grown one is the mean probability in it.
+        The same priors and the grown ones; the score of a grown one is the share of its
+        gland's pixels that the network is sure of.
 
     Raises
     ------
@@ -109,14 +110,12 @@ def _candidates(
     smallest = grid.area_pixels(wishes.min_area_um2)
     found = []
     for region in measure.regionprops(glands):
-        deep = ndi.distance_transform_edt(np.pad(region.image_filled, 1))[1:-1, 1:-1]
-        core = deep > grid.pixels(wishes.ring_width_um)
-        inside = probability[region.slice]
-        sure = core & (inside > _SURE_PIXEL)
-        if sure.sum() < smallest or inside[core].mean() < wishes.grow_score:
-            continue
-        score = float(inside[core].mean())
-        found.append(_Candidate(region.slice, sure, score, float(region.solidity)))
+        gland, inside = region.image_filled, probability[region.slice]
+        depth = ndi.distance_transform_edt(np.pad(gland, 1))[1:-1, 1:-1]
+        interior = (depth > grid.pixels(wishes.ring_width_um)) & (inside > _SURE_INTERIOR)
+        score = float((inside[gland] > _SURE).mean())
+        if interior.sum() >= smallest and score >= wishes.grow_score:
+            found.append(_Candidate(region.slice, interior, score, float(region.solidity)))
     return sorted(found, key=lambda candidate: -candidate.score)
 
 
