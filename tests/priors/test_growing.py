@@ -59,6 +59,37 @@ def test_a_proposed_prior_inside_gives_way():
     assert (grown.labels[40:50, 40:50] == 2).all()
 
 
+def consistent(grown):
+    """Whether every label has its row and every row its label."""
+    return [p.id for p in grown.table] == np.unique(grown.labels[grown.labels > 0]).tolist()
+
+
+def test_a_proposed_prior_that_reaches_out_of_the_gland_is_taken_as_a_whole_or_left():
+    mostly_inside, mostly_outside = np.s_[40:50, 60:88], np.s_[40:50, 60:108]
+    grown = grow_priors(priors_with(p=mostly_inside), *predicted(right=0))
+    assert [p.id for p in grown.table] == [2]
+    assert consistent(grown)
+    kept = priors_with(p=mostly_outside)
+    grown = grow_priors(kept, *predicted(right=0))
+    assert [p.id for p in grown.table] == [1, 2]
+    assert (grown.labels[mostly_outside] == 1).all()
+    assert consistent(grown)
+
+
+def test_a_proposed_prior_across_two_glands_stays():
+    across = np.s_[30:70, 60:140]
+    grown = grow_priors(priors_with(p=across), *predicted())
+    assert (grown.labels[across] == 1).all()
+    assert len(grown.table) == 3
+    assert consistent(grown)
+
+
+def test_what_is_left_beside_another_prior_is_no_sliver():
+    nearly_all = np.s_[25:75, 27:150]  # mostly outside the gland, on nearly all of its interior
+    grown = grow_priors(priors_with(p=nearly_all), *predicted(right=0))
+    assert [p.id for p in grown.table] == [1]
+
+
 @pytest.mark.parametrize("state", ["accepted", "edited", "rejected"])
 def test_what_the_user_decided_stays_and_nothing_is_proposed_on_it(state):
     decided = with_state(priors_with(drawn=np.s_[30:60, 30:60]), [1], state)

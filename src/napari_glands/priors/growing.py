@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import ndimage as ndi
-from skimage import measure
+from skimage import measure, segmentation
 
 from napari_glands.errors import GlandsError
 from napari_glands.priors.prior import Prior, Priors
@@ -76,30 +76,48 @@ def grow_priors(
             f"The prediction has shape {probability.shape}, the priors {priors.labels.shape}: "
             "predict again at the working resolution of the priors."
         )
-    labels = priors.labels.copy()
+    labels, grid = priors.labels.copy(), priors.grid
     rows = {prior.id: prior for prior in priors.table}
-    before = set(rows)
+    smallest = grid.area_pixels(settings.priors.min_area_um2)
     decided = np.isin(labels, [p.id for p in priors.table if p.state != "proposed"])
-    numbers = (n for n in itertools.count(1) if n not in before)
-    for found in _candidates(probability, glands, priors.grid, settings):
+    places = _places(labels)
+    numbers = (n for n in itertools.count(1) if n not in places)
+    for found in _candidates(probability, glands, grid, settings):
         window, taken = labels[found.box], decided[found.box]
-        if taken[found.interior].mean() > _TOUCHED:
-            continue
         free = found.interior & ~taken
-        for old in _absorbed(window, free):
-            window[window == old] = 0
+        absorbed = _absorbed(window, free, places)
+        free &= np.isin(window, [0, *absorbed])
+        if taken[found.interior].mean() > _TOUCHED or free.sum() < smallest:
+            continue
+        for old in absorbed:
+            place = labels[places[old].box]
+            place[place == old] = 0
             del rows[old]
-        free &= window == 0
         number = next(numbers)
         window[free] = number
-        rows[number] = _grown(number, found)
-    sizes = _sizes(labels)
-    table = (
-        replace(rows[n], area_um2=sizes[n] * priors.grid.pixel_area_um2)
-        for n in sorted(rows)
-        if n in sizes
-    )
-    return replace(priors, labels=labels, table=tuple(table))
+        rows[number] = _grown(number, found, float(free.sum() * grid.pixel_area_um2))
+    return replace(priors, labels=labels, table=tuple(rows[n] for n in sorted(rows)))
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where a prior lies, and its size in pixels."""
+
+    box: tuple[slice, ...]
+    size: int
+
+
+def _places(labels: np.ndarray) -> dict[int, _Place]:
+    """Find all priors by id; a user may have painted with any number, however large."""
+    dense, _, ids = segmentation.relabel_sequential(labels)
+    return {int(ids[r.label]): _Place(r.slice, int(r.area)) for r in measure.regionprops(dense)}
+
+
+def _absorbed(labels: np.ndarray, interior: np.ndarray, places: dict[int, _Place]) -> list[int]:
+    """Ids of the mined priors that mostly lie in an interior."""
+    ids, counts = np.unique(labels[interior & (labels > 0)], return_counts=True)
+    pairs = zip(ids.tolist(), counts.tolist(), strict=True)
+    return [n for n, inside in pairs if n in places and inside > _ABSORBED * places[n].size]
 
 
 def _candidates(
@@ -119,19 +137,7 @@ def _candidates(
     return sorted(found, key=lambda candidate: -candidate.score)
 
 
-def _absorbed(labels: np.ndarray, interior: np.ndarray) -> list[int]:
-    """Ids of the priors in `labels` that mostly lie in `interior`."""
-    sizes = _sizes(labels)
-    return [n for n, inside in _sizes(labels[interior]).items() if inside > _ABSORBED * sizes[n]]
-
-
-def _sizes(labels: np.ndarray) -> dict[int, int]:
-    """Pixels by id; not by bincount, whose memory grows with the largest id a user painted."""
-    ids, counts = np.unique(labels[labels > 0], return_counts=True)
-    return dict(zip(ids.tolist(), counts.tolist(), strict=True))
-
-
-def _grown(number: int, found: _Candidate) -> Prior:
+def _grown(number: int, found: _Candidate, area_um2: float) -> Prior:
     return Prior(
         id=number,
         state="proposed",
@@ -141,5 +147,5 @@ def _grown(number: int, found: _Candidate) -> Prior:
         ring=0.0,
         stability=0.0,
         level=0.0,
-        area_um2=0.0,
+        area_um2=area_um2,
     )
