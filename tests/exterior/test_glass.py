@@ -25,6 +25,18 @@ def test_large_white_areas_are_glass_and_small_ones_are_not_at_any_pixel_size(mp
     assert not bare_glass(lumen, mpp).any()
 
 
+def test_an_area_cut_by_the_border_is_glass_where_one_within_the_image_may_be_a_lumen():
+    within = density(400, 220, 1.24)
+    assert not bare_glass(within, 1.24).any()
+    cut = np.roll(within, -80, axis=1)
+    assert bare_glass(cut, 1.24).any()
+
+
+def test_nothing_warns_of_a_single_piece(recwarn):
+    bare_glass(density(400, 300, 1.24), 1.24)
+    assert not recwarn.list
+
+
 def test_pale_tissue_is_no_glass():
     pale = np.full((300, 300, 3), (235, 225, 235), np.uint8)
     assert not bare_glass(optical_density(pale).transpose(2, 0, 1), 1.24).any()

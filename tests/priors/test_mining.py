@@ -3,9 +3,13 @@
 import numpy as np
 import pytest
 
+from napari_glands.errors import GlandsError
+from napari_glands.exterior import ExteriorMap, haematoxylin_preview
 from napari_glands.priors import mine_priors
 from napari_glands.progress import Cancelled, CancelToken
+from napari_glands.sample_data import gland_field
 from napari_glands.settings import Settings
+from napari_glands.slides import open_slide
 
 RINGS_ONLY = Settings().updated("priors", compact=False)
 
@@ -146,6 +150,32 @@ def test_the_exterior_map_is_kept_with_the_priors(draw):
     priors = mine_priors(slide, draw.as_map(values))
     np.testing.assert_array_equal(priors.exterior, np.rint(255 * values))
     assert priors.slide_id == slide.id
+
+
+def test_glass_around_the_tissue_does_not_change_its_priors():
+    """The stain's rings in a field, alone and as a small part of a slide of glass."""
+    field = gland_field((400, 400), mpp=1.24, seed=6).image
+    padded = np.full((1000, 900, 3), 250, np.uint8)
+    padded[300:700, 200:600] = field
+    found = []
+    for rgb in (field, padded):
+        slide = open_slide(rgb, mpp=1.24, name="field")
+        stain = haematoxylin_preview(rgb)
+        grid = slide.grid(1.24)
+        members = np.rint(255 * np.stack([stain, 1 - stain])).astype(np.uint8)
+        exterior = ExteriorMap(
+            slide.id, grid, (members.argmax(axis=0) + 1), members, 1, (), RINGS_ONLY
+        )
+        found.append(len(mine_priors(slide, exterior).table))
+    assert found[0] >= 8
+    assert abs(found[1] - found[0]) <= 2  # glands at the field's border may close against glass
+
+
+def test_a_map_of_another_slide_is_refused(draw):
+    values = draw.Drawing(200, 200).ring((100, 100), 30, 45).exterior(1.24)
+    other = open_slide(np.full((90, 161, 3), 99, np.uint8), mpp=1.24, name="other")
+    with pytest.raises(GlandsError, match=r"drawn does not fit the image other"):
+        mine_priors(other, draw.as_map(values))
 
 
 def test_progress_and_cancel(draw):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from napari_glands.priors.channels import ranked
 from napari_glands.priors.rings import (
     Ring,
     closed_rings,
@@ -37,7 +38,7 @@ def test_levels_run_from_strict_to_lenient():
 
 def test_a_level_is_the_share_of_the_pixels_that_count_as_exterior():
     values = np.random.default_rng(0).random((50, 40))
-    wall = wall_at(values, 0.3)
+    wall = wall_at(ranked(values, np.ones(values.shape, bool)), 0.3)
     assert wall.mean() == pytest.approx(0.3, abs=1e-3)
     assert values[wall].min() > values[~wall].max()
 
@@ -55,8 +56,9 @@ def test_a_closed_ring_is_found_with_what_it_encloses(draw):
 def test_a_ring_with_a_gap_closes_at_the_level_that_reaches_the_gap(gapped):
     share_without_gap = (gapped == 1).mean()
     share_with_gap = (gapped >= 0.5).mean()
-    assert rings_of(wall_at(gapped, share_without_gap - 0.01)) == []
-    (found,) = rings_of(wall_at(gapped, share_with_gap), min_area=100)
+    ranks = ranked(gapped, np.ones(SHAPE, bool))
+    assert rings_of(wall_at(ranks, share_without_gap - 0.01)) == []
+    (found,) = rings_of(wall_at(ranks, share_with_gap), min_area=100)
     assert found.area > 1000
 
 

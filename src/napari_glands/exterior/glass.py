@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 from scipy import ndimage as ndi
-from skimage import measure, morphology
+from skimage import morphology, segmentation
 
 __all__ = ["bare_glass"]
 
 _DENSITY = 0.07  # largest optical density of glass in any channel
 _SMOOTHING_UM = 2.5
-_SMALLEST_UM2 = 40_000.0  # smaller white areas may be lumens, which belong to their gland
+# Smaller white areas may be lumens, which belong to their gland; those within the image have to be
+# larger than the largest interior of a prior, so that none is ever erased.
+_SMALLEST_AT_BORDER_UM2 = 40_000.0
+_SMALLEST_UM2 = 60_000.0
 
 
 def bare_glass(density: np.ndarray, mpp: float) -> np.ndarray:
@@ -33,5 +36,11 @@ def bare_glass(density: np.ndarray, mpp: float) -> np.ndarray:
     """
     darkest = density.max(axis=0).astype(np.float32)
     white = ndi.gaussian_filter(darkest, _SMOOTHING_UM / mpp) < _DENSITY
-    pieces = measure.label(white, connectivity=1)
-    return morphology.remove_small_objects(pieces, max_size=int(_SMALLEST_UM2 / mpp**2)) > 0
+    large = _at_least(white, _SMALLEST_AT_BORDER_UM2 / mpp**2)
+    inside = segmentation.clear_border(large)
+    return (large & ~inside) | _at_least(inside, _SMALLEST_UM2 / mpp**2)
+
+
+def _at_least(mask: np.ndarray, area: float) -> np.ndarray:
+    """Keep the connected pieces of a mask that have at least `area` pixels."""
+    return morphology.remove_small_objects(mask, max_size=int(area), connectivity=1)

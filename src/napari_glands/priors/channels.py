@@ -7,7 +7,9 @@ from scipy import ndimage as ndi
 from scipy.stats import rankdata
 from skimage import color
 
+from napari_glands.exterior.glass import bare_glass
 from napari_glands.exterior.maps import ExteriorMap
+from napari_glands.exterior.sampling import optical_density
 from napari_glands.settings import PriorSettings
 from napari_glands.slides import Slide
 
@@ -23,18 +25,32 @@ def ring_channels(slide: Slide, exterior: ExteriorMap, wishes: PriorSettings) ->
     Returns
     -------
     list of ndarray
-        float32 (y, x) in [0, 1], by rank: of two maps that order the pixels alike, one does not
-        have more contrast than the other.
+        float32 (y, x) in [0, 1], by rank among the tissue: of two maps that order the pixels alike,
+        one does not have more contrast than the other.
     """
+    rgb = slide.read(exterior.settings.general.working_mpp)
     maps = [exterior.exterior]
     if wishes.stain_rings:
-        rgb = slide.read(exterior.settings.general.working_mpp)
         maps.append(color.rgb2hed(rgb)[..., 0].astype(np.float32))
-    width = exterior.grid.pixels(wishes.smoothing_um)
-    return [ranked(ndi.gaussian_filter(values, width)) for values in maps]
+    grid = exterior.grid
+    tissue = ~bare_glass(optical_density(rgb).transpose(2, 0, 1), grid.pixel_area_um2**0.5)
+    width = grid.pixels(wishes.smoothing_um)
+    return [ranked(ndi.gaussian_filter(values, width), tissue) for values in maps]
 
 
-def ranked(values: np.ndarray) -> np.ndarray:
-    """Replace values by their ranks in [0, 1]; equal values share the mean of theirs."""
-    ranks = (rankdata(values) - 0.5) / values.size
-    return ranks.reshape(values.shape).astype(np.float32)
+def ranked(values: np.ndarray, tissue: np.ndarray) -> np.ndarray:
+    """Replace values by their ranks among the tissue, in (0, 1); glass gets 0.
+
+    Equal values share the mean of their ranks. So half of the tissue lies above 0.5, however much
+    glass there is around it.
+
+    Parameters
+    ----------
+    values
+        float (y, x).
+    tissue
+        bool (y, x).
+    """
+    ranks = np.zeros(values.shape, np.float32)
+    ranks[tissue] = (rankdata(values[tissue]) - 0.5) / max(1, tissue.sum())
+    return ranks

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from napari_glands.errors import GlandsError
 from napari_glands.exterior.maps import ExteriorMap
 from napari_glands.priors.channels import ring_channels
 from napari_glands.priors.compact import compact_exteriors
@@ -55,13 +56,20 @@ def mine_priors(
 
     Raises
     ------
+    GlandsError
+        When the map is not of the slide's size.
     Cancelled
         Within one level of a cancel request.
     """
     settings = settings or exterior.settings
     wishes, grid = settings.priors, exterior.grid
+    if grid != slide.grid(exterior.settings.general.working_mpp):
+        raise GlandsError(
+            f"The exterior map of {exterior.slide_id} does not fit the image {slide.name}: run "
+            "stage 1 on it again."
+        )
     channels = ring_channels(slide, exterior, wishes)
-    steps = (wishes.levels + 1) * len(channels)
+    steps = (wishes.levels + 1) * (len(channels) + wishes.compact)
     done = 0
 
     def on_level() -> None:
@@ -73,7 +81,7 @@ def mine_priors(
 
     kept = [found for channel in channels for found in _rings_in(channel, grid, wishes, on_level)]
     if not kept and wishes.compact:
-        kept = _pieces_in(channels[0], grid, wishes)
+        kept = _pieces_in(channels[0], grid, wishes, on_level)
     labels, table = _painted(kept, grid)
     report(Event("priors", 1.0, f"{len(table)} priors in {slide.name}"))
     map_255 = np.rint(exterior.exterior * 255).astype(np.uint8)
@@ -83,28 +91,40 @@ def mine_priors(
 def _rings_in(
     channel: np.ndarray, grid: Grid, wishes: PriorSettings, on_level: Callable[[], None]
 ) -> Scored:
-    """Sweep one map from strict to lenient; keep the rings that are good enough."""
-    levels = exterior_levels(wishes.strictest, wishes.most_lenient, wishes.levels)
-    walls: list[np.ndarray] = []
-    rings: list[Ring] = []
-    for level in levels:
-        on_level()
-        walls.append(wall_at(channel, level))
-        rings += closed_rings(
-            walls[-1], float(level), *_area_bounds(grid, wishes), wishes.min_solidity
-        )
+    """Sweep one map for closed rings; keep those that are good enough."""
+    levels, walls = _walls(channel, wishes, on_level)
+    bounds = _area_bounds(grid, wishes)
+    rings = [
+        ring
+        for level, wall in zip(levels, walls, strict=True)
+        for ring in closed_rings(wall, level, *bounds, wishes.min_solidity)
+    ]
     on_level()
     scorer = RingScorer(channel, walls, grid.pixels(wishes.ring_width_um))
     return _good_enough([(ring, scorer(ring)) for ring in rings], wishes)
 
 
-def _pieces_in(channel: np.ndarray, grid: Grid, wishes: PriorSettings) -> Scored:
+def _pieces_in(
+    channel: np.ndarray, grid: Grid, wishes: PriorSettings, on_level: Callable[[], None]
+) -> Scored:
     """Sweep one map for compact pieces of exterior; keep those that are good enough."""
-    levels = exterior_levels(wishes.strictest, wishes.most_lenient, wishes.levels)
-    walls = [wall_at(channel, level) for level in levels]
+    levels, walls = _walls(channel, wishes, on_level)
+    on_level()
     width = grid.pixels(wishes.ring_width_um)
-    pieces = compact_exteriors(channel, walls, list(levels), *_area_bounds(grid, wishes), width)
+    pieces = compact_exteriors(channel, walls, levels, *_area_bounds(grid, wishes), width)
     return _good_enough(pieces, wishes)
+
+
+def _walls(
+    channel: np.ndarray, wishes: PriorSettings, on_level: Callable[[], None]
+) -> tuple[list[float], list[np.ndarray]]:
+    """The levels of the sweep, and what counts as exterior at each."""
+    levels = exterior_levels(wishes.strictest, wishes.most_lenient, wishes.levels).tolist()
+    walls = []
+    for level in levels:
+        on_level()
+        walls.append(wall_at(channel, level))
+    return levels, walls
 
 
 def _area_bounds(grid: Grid, wishes: PriorSettings) -> tuple[float, float]:

@@ -56,7 +56,7 @@ def proposal_map(slide: Slide, priors: Priors, settings: Settings | None = None)
     train = settings.train
 
     proposal = np.full(grid.shape, IGNORE, np.uint8)
-    proposal[_sure_exterior(likeness, priors, train.positive_fraction)] = EXTERIOR
+    proposal[_sure_exterior(likeness, priors, train.positive_fraction, ~glass)] = EXTERIOR
     proposal[glass | _least(likeness, ~glass, train.negative_fraction)] = BACKGROUND
     proposal[rejected_area(priors)] = BACKGROUND
     proposal[gland_area(priors, settings)] = EXTERIOR
@@ -69,13 +69,15 @@ def _least(values: np.ndarray, among: np.ndarray, share: float) -> np.ndarray:
     return among & (values <= np.quantile(values[among], share)) if among.any() else among
 
 
-def _sure_exterior(likeness: np.ndarray, priors: Priors, share: float) -> np.ndarray:
-    """The most gland-like `share` of all pixels, out of those nearer to exterior than not.
+def _sure_exterior(
+    likeness: np.ndarray, priors: Priors, share: float, tissue: np.ndarray
+) -> np.ndarray:
+    """The most gland-like `share` of the tissue, out of the pixels nearer to exterior than not.
 
-    Without the second condition smooth bare glass would count as gland-like.
+    Without the second condition smooth pale tissue would count as gland-like.
     """
-    clear = priors.exterior > 127
-    count = min(int(share * likeness.size), int(clear.sum()))
+    clear = tissue & (priors.exterior > 127)
+    count = min(int(share * tissue.sum()), int(clear.sum()))
     if count == 0:
         return np.zeros(likeness.shape, bool)
     return clear & (likeness >= np.partition(likeness[clear], -count)[-count])

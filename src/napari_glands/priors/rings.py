@@ -27,7 +27,7 @@ class Ring:
     Attributes
     ----------
     level
-        Share of the pixels that count as exterior at the level where the ring closes.
+        Share of the tissue that counts as exterior at the level where the ring closes.
     box
         Bounding box in the exterior map.
     mask
@@ -48,7 +48,7 @@ class Ring:
 
 
 def exterior_levels(strictest: float, most_lenient: float, count: int) -> np.ndarray:
-    """Return the levels of the sweep, from strict to lenient, as shares of the pixels."""
+    """Return the levels of the sweep, from strict to lenient, as shares of the tissue."""
     return np.linspace(strictest, most_lenient, count)
 
 
@@ -58,11 +58,11 @@ def wall_at(exterior: np.ndarray, level: float) -> np.ndarray:
     Parameters
     ----------
     exterior
-        float (y, x): how surely each pixel is exterior; smoothed.
+        float (y, x) in [0, 1]: how surely each pixel is exterior, smoothed and by rank.
     level
-        Share of the pixels that count as exterior.
+        Share of the tissue that counts as exterior.
     """
-    return exterior >= np.quantile(exterior, 1 - level)
+    return exterior > 1 - level
 
 
 def enclosed_by(wall: np.ndarray) -> np.ndarray:
@@ -83,7 +83,7 @@ def closed_rings(
     wall
         bool (y, x): the exterior at this level; see `wall_at`.
     level
-        Share of the pixels that count as exterior.
+        Share of the tissue that counts as exterior.
     min_area, max_area
         Bounds of the enclosed area in pixels.
     min_solidity
