@@ -132,7 +132,8 @@ def test_a_grown_prior_that_was_erased_does_not_come_back(project):
     steps.run_grow(project)
     grown = project.load_priors(slide_of(project))
     labels = np.where(grown.labels == 2, 0, grown.labels)
-    project.save_edited_priors(replace(grown, labels=labels, table=grown.table[:2]))
+    table = tuple(row for row in grown.table if row.id != 2)
+    project.save_edited_priors(replace(grown, labels=labels, table=table))
     assert steps.run_grow(project).made == ()
     assert 2 not in states(project)
 
