@@ -132,6 +132,14 @@ def test_a_slide_of_little_tissue_is_adapted_to_by_its_tissue(model, fast):
     assert np.isfinite(found.probability).all()
 
 
+def test_tiles_too_small_for_statistics_are_not_adapted_to(model, slide, fast):
+    coarse = fast.updated("predict", adaptation=1.0, tile_um=80)
+    network, density = model.network(), torch.zeros(3, 64, 64)
+    stain, cpu = stain_of(slide, 1.24), choose_device("cpu")
+    found = gland_probability(network, density, stain, coarse.predict, 8.0, cpu, lambda _: None)
+    assert np.isfinite(found).all()
+
+
 def test_bare_glass_is_no_gland_whatever_the_network_says(model, slide):
     rgb = slide.read(1.24)
     half = np.concatenate([rgb, np.full((300, *rgb.shape[1:]), 250, np.uint8)])

@@ -27,17 +27,19 @@ class Prior:
     state
         proposed (by the method), accepted, edited or rejected (by the user).
     score
-        The four scores below folded into one, in [0, 1]; 1 for a prior drawn by hand.
+        The four cues below folded into one, in [0, 1]; 1 for a prior drawn by hand. Of a grown
+        prior, the share of its gland that the network is sure of; its other cues but the solidity
+        are 0, as nothing of them was measured.
     solidity
         Area over convex area.
     contrast
-        Mean exterior of the ring minus that of the interior, in [-1, 1].
+        Mean rank of the ring minus that of the interior, in [-1, 1], in the map where it closed.
     ring
         Share of the outline that borders on exterior.
     stability
         Share of the exterior levels at which nearly the same region is enclosed.
     level
-        The exterior level (share of pixels that count as exterior) at which the ring closed.
+        The exterior level (share of the tissue that counts as exterior) where the ring closed.
     area_um2
         Area of the interior in µm².
     """
@@ -69,7 +71,7 @@ class Priors:
     table
         One entry per id in `labels`, sorted by id.
     exterior
-        uint8 (y, x): the exterior map the rings were found in, 0..255 for 0..1.
+        uint8 (y, x): the exterior map of stage 1, 0..255 for 0..1.
     settings
         What made them.
     """

@@ -68,7 +68,7 @@ class RingScorer:
     Parameters
     ----------
     exterior
-        float (y, x) smoothed exterior map.
+        float (y, x) the smoothed map that was swept, by rank.
     walls
         bool (y, x) exterior at every level of the sweep, strict to lenient.
     ring_width

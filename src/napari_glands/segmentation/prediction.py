@@ -135,7 +135,8 @@ def gland_probability(
         device=torch.device("cpu"),
     )
     views = _FLIPS if settings.flips else _FLIPS[:1]
-    share = settings.adaptation if rows * columns >= _FEWEST_PIXELS else 0.0
+    enough = rows * columns >= _FEWEST_PIXELS and min(roi) >= 2 * STRIDE
+    share = settings.adaptation if enough else 0.0
     samples = _samples(density.float(), roi) if share else []
     batches = len(views) * (_batches(pixels.shape[2:], roi, settings) + len(samples))
     done = 0
