@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from napari_glands.errors import GlandsError
+from napari_glands.project import fingerprint
 from napari_glands.project.summary import summarise
 
 
@@ -138,12 +139,30 @@ def test_fingerprints_depend_on_what_matters_only(study, make):
         same = settings.updated(step, **change)
         assert project.exterior_fingerprint(same, slide.id) == exterior
         assert project.priors_fingerprint(same, slide.id) == priors
-    mined = settings.updated("priors", levels=3)
+    mined = settings.updated("priors", levels=3, grow_score=0.5)
     assert project.exterior_fingerprint(mined, slide.id) == exterior
     assert project.priors_fingerprint(mined, slide.id) != priors
     assert project.exterior_fingerprint(settings.updated("general", seed=1), slide.id) != exterior
     project.save_exterior(make.exterior(slide, cluster=3))
     assert project.priors_fingerprint(settings, slide.id) != priors
+
+
+@pytest.mark.parametrize(
+    ("step", "used"),
+    [
+        ("exterior", {"general", "exterior"}),
+        ("priors", {"general", "exterior", "priors"}),
+        ("train", {"general", "exterior", "priors", "train"}),
+        # The empty exterior is in the predictions of all projects that there are.
+        ("predict", {"general", "exterior", "predict"}),
+    ],
+)
+def test_fingerprints_are_made_of_the_steps_they_always_were(step, used, make, monkeypatch):
+    """One more name, even without settings, would redo every result of every project."""
+    seen = []
+    monkeypatch.setattr(fingerprint, "digest", lambda value: seen.append(value) or "")
+    fingerprint.step_fingerprint(step, make.settings, [])
+    assert seen[0]["settings"].keys() == used
 
 
 def test_a_damaged_result_is_named(study, make):

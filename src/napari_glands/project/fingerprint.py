@@ -82,8 +82,10 @@ def step_fingerprint(
     clustering, and reaches the later steps through the content of the exterior map.
     """
     used = settings.model_dump(mode="json", include={"general", *_UPSTREAM[step]})
-    for name, fields in (_NOT_IN_RESULTS | ({} if step == "grow" else _ONLY_IN_GROWN)).items():
+    for name, fields in _NOT_IN_RESULTS.items():  # an empty step stays: saved fingerprints have it
         used[name] = {k: v for k, v in used.get(name, {}).items() if k not in fields}
+    for name in used.keys() & ({} if step == "grow" else _ONLY_IN_GROWN):
+        used[name] = {k: v for k, v in used[name].items() if k not in _ONLY_IN_GROWN[name]}
     return digest(
         {
             "step": step,
