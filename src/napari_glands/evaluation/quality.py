@@ -129,14 +129,13 @@ def benchmark_quality(
                 "peers": peers,
             }
             saved = shelf.load(name, key) if shelf else None
-            if saved is not None and shelf is not None:
-                runs.append(Run.from_dict(saved, shelf.load_arrays(name, key)))
+            if saved is not None:
+                runs.append(Run.from_dict(*saved))
                 continue
             labeller = Labeller(material.slides, split, report=report, cancel=cancel)
             run = _run(labeller, material, wishes, fold, peers)
             if shelf:
-                shelf.save_arrays(name, key, run.glands)
-                shelf.save(name, key, run.to_dict())
+                shelf.save(name, key, run.to_dict(), run.glands)
             runs.append(run)
     report(Event("quality", 1.0, "All runs are finished"))
     return runs

@@ -6,7 +6,8 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping
+import zipfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,38 +36,52 @@ class Shelf:
         self._folder = folder
         self._common = dict(common)
 
-    def load(self, name: str, key: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Return a saved part, or None."""
+    def load(
+        self, name: str, key: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], dict[str, np.ndarray]] | None:
+        """Return the data and the arrays of a saved part; None when it is not there in full."""
+        path = self._path(name, key)
         try:
-            return read_json(self._path(name, key)) or None
-        except ValueError:  # not written by this program; it is made again
+            saved = read_json(path)
+            if not saved:
+                return None
+            return saved["data"], _read_arrays(path.with_suffix(".npz"), saved["arrays"])
+        # Not written by this program, or cut short: it is made again.
+        except (ValueError, KeyError, EOFError, FileNotFoundError, zipfile.BadZipFile):
             return None
 
-    def save(self, name: str, key: Mapping[str, Any], data: Mapping[str, Any]) -> None:
-        """Save a part at once and for good."""
-        write_json(self._path(name, key), data)
-
-    def load_arrays(self, name: str, key: Mapping[str, Any]) -> dict[str, np.ndarray]:
-        """Return the arrays of a part; none when it has none."""
-        path = self._path(name, key).with_suffix(".npz")
-        if not path.exists():
-            return {}
-        with np.load(path) as file:
-            return dict(file)
-
-    def save_arrays(
-        self, name: str, key: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
+    def save(
+        self,
+        name: str,
+        key: Mapping[str, Any],
+        data: Mapping[str, Any],
+        arrays: Mapping[str, np.ndarray] | None = None,
     ) -> None:
-        """Save the arrays of a part; to be called before `save`, which makes the part complete."""
-        path = self._path(name, key).with_suffix(".npz")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        aside = path.with_name(f".{path.name}")
-        with aside.open("wb") as file:
-            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
-        os.replace(aside, path)
+        """Save a part at once and for good."""
+        path, arrays = self._path(name, key), arrays or {}
+        if arrays:  # first: the data make the part complete
+            _write_arrays(path.with_suffix(".npz"), arrays)
+        write_json(path, {"data": data, "arrays": list(arrays)})
 
     def _path(self, name: str, key: Mapping[str, Any]) -> Path:
         text = json.dumps({**self._common, **key}, sort_keys=True)
         digest = hashlib.sha256(text.encode()).hexdigest()[:10]
         slug = re.sub(r"[^\w]+", "-", name).strip("-").lower()
         return self._folder / f"{slug}-{digest}.json"
+
+
+def _write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write arrays by number: their names are those of images, which may be any."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}")
+    with aside.open("wb") as file:
+        np.savez_compressed(file, *arrays.values())
+    os.replace(aside, path)
+
+
+def _read_arrays(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """Read what `_write_arrays` wrote."""
+    if not names:
+        return {}
+    with np.load(path) as file:
+        return {name: file[f"arr_{n}"] for n, name in enumerate(names)}
