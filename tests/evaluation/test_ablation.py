@@ -17,6 +17,7 @@ from napari_glands.evaluation.ablation import (
     benchmark_ablation,
     change,
     distinct,
+    failures,
     rows_named,
 )
 from napari_glands.evaluation.labelling import METHOD
@@ -109,7 +110,25 @@ def test_a_row_that_fails_does_not_stop_the_others(material, tiny):
     rows = (Row("default"), Row("no priors", change(priors={"min_score": 1.0, "compact": False})))
     results = benchmark_ablation(material, split, tiny, seeds=[0], rows=rows)
     assert "No prior was found" in results[1].failure
+    (reason,) = failures(results)
+    assert reason.startswith("no priors, seed 0: No prior was found")
     assert ablation_table(results, ("all",))[1]["pooled mIOU"] == "–"
+
+
+def test_a_row_that_failed_is_made_again(material, tiny, tmp_path, monkeypatch):
+    shelf, split = Shelf(tmp_path, material.fingerprint()), stratified(material.grades, 2)
+    wishes = {"seeds": [0], "rows": FEW[:1], "shelf": shelf}
+
+    def unreadable(*args, **kwargs):
+        raise GlandsError("The image cannot be read.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(labelling, "fit_exterior", unreadable)
+        (failed,) = benchmark_ablation(material, split, tiny, **wishes)
+    assert failed.failure == "The image cannot be read."
+    (again,) = benchmark_ablation(material, split, tiny, **wishes)
+    assert again.records
+    assert not again.failure
 
 
 def test_an_unknown_row_is_refused():
@@ -136,3 +155,21 @@ def test_the_command_writes_the_table(folders):
     text = (folders / "out" / "ablation.md").read_text(encoding="utf-8")
     assert "2 iterations × 2 rounds, 1 seed(s)" in text
     assert "| stage 1, filled |" in text
+    assert "Without figures" not in text
+
+
+def test_the_command_says_why_a_row_has_no_figures(folders, tiny):
+    none = tiny.updated("priors", min_score=1.0, compact=False)
+    (folders / "tiny.json").write_text(none.model_dump_json())
+    done = CliRunner().invoke(
+        app,
+        [
+            "benchmark", "ablation", f"{folders}/images", "--truth", f"{folders}/masks",
+            "--out", f"{folders}/out", "--mpp", "0.62", "--settings", f"{folders}/tiny.json",
+            "--seeds", "1", "--left-out", "2", "--row", "stage 1, filled",
+        ],
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    assert "Without figures: default, seed 0: No prior was found" in done.output
+    text = (folders / "out" / "ablation.md").read_text(encoding="utf-8")
+    assert "\n\nWithout figures:\n\n- default, seed 0: No prior was found" in text

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from napari_glands.cli.app import app
@@ -152,6 +153,16 @@ def test_a_finished_seed_is_not_run_again(material, split, tiny, tmp_path, monke
     other = tiny.updated("train", iterations=3)
     benchmark_quality(material, [split], other, seeds=[0], **wishes)
     assert order == ["train", "train"]  # other settings are another run
+
+
+def test_a_run_of_another_device_or_torch_is_another_run(material, monkeypatch):
+    here = material.fingerprint("cpu")
+    assert material.fingerprint("cpu") == here
+    with monkeypatch.context() as patched:
+        patched.setattr(torch, "__version__", "0.0")
+        assert material.fingerprint("cpu") != here
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": not here["bf16"]})
+    assert material.fingerprint("cpu") != here
 
 
 def test_folds_pool_every_image_once(material, tiny):

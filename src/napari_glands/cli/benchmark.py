@@ -18,7 +18,7 @@ from napari_glands.cli.options import (
     starting_settings,
     with_settings,
 )
-from napari_glands.cli.terminal import print_json, print_table, work
+from napari_glands.cli.terminal import note, print_json, print_table, work
 from napari_glands.jobs import CancelToken, Report
 from napari_glands.settings import Settings
 
@@ -101,7 +101,7 @@ def quality(
             wishes,
             seeds=range(seeds),
             peers=peers,
-            shelf=Shelf(out / "parts", material.fingerprint()),
+            shelf=Shelf(out / "parts", material.fingerprint(wishes.general.device)),
             report=report,
             cancel=cancel,
         )
@@ -153,7 +153,12 @@ def ablation(
     """
 
     def job(report: Report, cancel: CancelToken) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-        from napari_glands.evaluation.ablation import ablation_table, benchmark_ablation, rows_named
+        from napari_glands.evaluation.ablation import (
+            ablation_table,
+            benchmark_ablation,
+            failures,
+            rows_named,
+        )
         from napari_glands.evaluation.shelf import Shelf
         from napari_glands.evaluation.tables import markdown_table
 
@@ -167,7 +172,7 @@ def ablation(
             wishes,
             seeds=range(seeds),
             rows=rows,
-            shelf=Shelf(out / "parts", material.fingerprint()),
+            shelf=Shelf(out / "parts", material.fingerprint(wishes.general.device)),
             report=report,
             cancel=cancel,
         )
@@ -176,6 +181,7 @@ def ablation(
             **_facts(wishes),
             "split": material.split_names(split),
             "table": table,
+            "failures": failures(results),
             "rows": [r.to_dict() for r in results],
         }
         train = wishes.train
@@ -183,12 +189,16 @@ def ablation(
             f"Every row: {train.iterations} iterations × {train.rounds} rounds, {seeds} seed(s)."
         )
         write_json(out / "ablation.json", result)
-        write_text(out / "ablation.md", f"{budget}\n\n{markdown_table(table)}\n")
+        reasons = "".join(f"\n- {reason}" for reason in result["failures"])
+        below = f"\nWithout figures:\n{reasons}\n" if reasons else ""
+        write_text(out / "ablation.md", f"{budget}\n\n{markdown_table(table)}\n{below}")
         shown = ("row", "pooled mIOU", "object F1", "Δ mIOU to default")
         return result, [{name: found[name] for name in shown} for found in table]
 
     result, table = work(job)
     _print(f"Ablation on the images left out, {seeds} seed(s)", result, table, as_json)
+    for reason in result["failures"]:
+        note(f"Without figures: {reason}")
 
 
 @with_settings(general=("device", "working_mpp"))

@@ -30,6 +30,7 @@ __all__ = [
     "ablation_table",
     "benchmark_ablation",
     "change",
+    "failures",
     "rows_named",
 ]
 
@@ -254,12 +255,18 @@ def ablation_table(results: Sequence[RowResult], groups: Sequence[str]) -> list[
     return table
 
 
+def failures(results: Sequence[RowResult]) -> list[str]:
+    """Return one sentence for every row and seed without figures: why there are none."""
+    return [f"{r.row}, seed {r.seed}: {r.failure}" for r in results if r.failure]
+
+
 def _shelved(
     row: Row, settings: Settings, labeller: Labeller, material: Material, shelf: Shelf | None
 ) -> RowResult:
     """Take a finished row from the shelf, or make it and put it there.
 
-    Rows of the same settings and stage are one and the same part.
+    Rows of the same settings and stage are one and the same part. A failure is not kept: its cause
+    may lie outside the settings, such as in a file that cannot be read for a while.
     """
     seed = settings.general.seed
     name = f"ablation seed {seed}"
@@ -270,10 +277,10 @@ def _shelved(
     }
     saved = shelf.load(name, key) if shelf else None
     if saved is not None:
-        records = tuple(Record.from_dict(record) for record in saved["records"])
-        return RowResult(row.name, seed, records, saved["failure"])
+        data, _ = saved
+        return RowResult(row.name, seed, tuple(map(Record.from_dict, data["records"])))
     result = _made(row, settings, labeller, material)
-    if shelf:
+    if shelf and not result.failure:
         shelf.save(name, key, result.to_dict())
     return result
 
@@ -282,7 +289,7 @@ def _made(row: Row, settings: Settings, labeller: Labeller, material: Material) 
     seed = settings.general.seed
     try:
         labels = labeller.labels(row.stage, settings)
-    except GlandsError as error:  # such as no prior found: a finding, and no reason to stop
+    except GlandsError as error:  # such as no prior found: no reason to stop
         return RowResult(row.name, seed, (), str(error))
     records = score_labels(
         {row.stage: labels},

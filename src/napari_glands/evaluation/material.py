@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from napari_glands.errors import GlandsError
 from napari_glands.evaluation.split import Split
+from napari_glands.exterior import choose_device
 from napari_glands.slides import Slide
 
 __all__ = ["Material"]
@@ -27,6 +29,7 @@ _CODE = (
     "evaluation/objects.py",
     "evaluation/peers.py",
     "evaluation/quality.py",
+    "evaluation/records.py",
 )
 
 
@@ -70,10 +73,20 @@ class Material:
         """Names of the images at some positions."""
         return [self.slides[i].name for i in positions]
 
-    def fingerprint(self) -> dict[str, Any]:
-        """Return what saved results depend on, besides settings and split."""
+    def fingerprint(self, device: str = "auto") -> dict[str, Any]:
+        """Return what saved results depend on, besides settings and split.
+
+        Parameters
+        ----------
+        device
+            The wish of the settings; it counts what comes of it on this machine.
+        """
+        chosen = choose_device(device)
         return {
             "code": _code_digest(),
+            "device": chosen.name,
+            "bf16": chosen.bf16,
+            "torch": torch.__version__,
             "slides": [[slide.id, slide.mpp] for slide in self.slides],
             "grades": list(self.grades),
             "masks": hashlib.sha256(repr(self.masks).encode()).hexdigest(),
