@@ -73,7 +73,7 @@ def _published_seconds(slide: Slide, settings: Settings) -> float:
 def _prediction_seconds(slide: Slide, settings: Settings) -> tuple[float, float]:
     """Best of some repeats: blended tiles, and one forward pass over the same pixels."""
     device, mpp = choose_device(settings.general.device), settings.general.working_mpp
-    network, _ = build_network(settings.train.encoder, "none")
+    network, _ = build_network(settings.train.encoder, "none", settings.train.depth)
     network = network.eval().to(device.torch).to(memory_format=torch.channels_last)
     stain = stain_of(slide, mpp)
     density = torch.from_numpy(
