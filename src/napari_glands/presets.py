@@ -21,7 +21,7 @@ _CHANGES: dict[str, dict[str, dict[str, Any]]] = {
         "predict": {"flips": False},
     },
     "default": {},
-    # Meant for a GPU: some 85 images of 775 × 522 px within twenty minutes.
+    # Meant for a GPU, and not measured on one.
     "best": {
         "exterior": {"iterations": 200},
         "train": {"encoder": "resnet50", "iterations": 1500, "rounds": 4, "batch_size": 16},
@@ -37,8 +37,8 @@ def preset(name: str, base: Settings | None = None) -> Settings:
     ----------
     name
         ``"quick"``: a first look; ten images take at most five minutes on two CPU cores.
-        ``"default"``: the defaults. ``"best"``: a larger encoder, more and longer rounds, and
-        prediction averaged over mirrored views; meant for a GPU.
+        ``"default"``: the defaults. ``"best"``: a larger encoder, longer rounds, and prediction
+        averaged over mirrored views; meant for a GPU.
     base
         Settings that keep what no preset speaks of, such as the seed; the defaults when not given.
 
