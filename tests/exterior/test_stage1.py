@@ -247,6 +247,14 @@ def test_a_device_says_why_it_was_chosen(monkeypatch):
             choose_device(wish)
 
 
+@pytest.mark.parametrize("has", [True, False])
+def test_a_cpu_says_when_it_computes_in_bfloat16(has, monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": has})
+    chosen = choose_device("cpu")
+    assert chosen.bf16 is has
+    assert ("in bfloat16" in chosen.reason) is has
+
+
 def test_auto_takes_the_gpu_where_there_is_one(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "Test GPU")

@@ -65,8 +65,10 @@ def choose_device(wish: str = "auto") -> Device:
     if wish == "mps" or (wish == "auto" and mps):
         return Device("mps", "Apple GPU", False)
     why = "asked for" if wish == "cpu" else "no GPU was found"
-    reason = f"CPU with {torch.get_num_threads()} threads ({why})"
-    return Device("cpu", reason, _computes_bf16(torch.cpu.get_capabilities()))
+    bf16 = _computes_bf16(torch.cpu.get_capabilities())
+    precision = " in bfloat16" if bf16 else ""
+    reason = f"CPU with {torch.get_num_threads()} threads{precision} ({why})"
+    return Device("cpu", reason, bf16)
 
 
 def _computes_bf16(capabilities: Mapping[str, Any]) -> bool:
