@@ -70,7 +70,12 @@ class GeneralSettings(StepSettings):
         gt=0.01,
         le=100,
     )
-    seed: int = _setting(0, "Seed", "Start of all random numbers: same seed, same labels.", ge=0)
+    seed: int = _setting(
+        0,
+        "Seed",
+        "Start of all random numbers: same seed, same labels on the same device.",
+        ge=0,
+    )
     device: Literal["auto", "cpu", "cuda", "mps"] = _setting(
         "auto", "Device", "Where the networks run; auto takes a GPU where there is one."
     )
@@ -289,7 +294,7 @@ class TrainSettings(StepSettings):
     negative_fraction: float = _setting(
         0.3,
         "Sure background",
-        "Share of an image, the least gland-like, that is taken as background at first.",
+        "Share of the tissue, the least gland-like, that is taken as background at first.",
         gt=0,
         lt=1,
     )
