@@ -359,7 +359,7 @@ class Project:
             fingerprint = self.priors_fingerprint(result.settings, result.slide_id)
         self._save("priors", result, fingerprint, seconds, curated=False, grown="")
 
-    def save_edited_priors(self, result: Priors, *, base: str | None = None) -> None:
+    def save_edited_priors(self, result: Priors, *, base: str | None = None) -> str:
         """Save priors as the user left them; the method will not overwrite them.
 
         Parameters
@@ -369,6 +369,11 @@ class Project:
         base
             Content of the priors that the user edited, where others may have been saved since;
             None takes them for those that are saved.
+
+        Returns
+        -------
+        str
+            Content of what was saved, whatever is saved over it right afterwards.
         """
         fingerprint = self.priors_fingerprint(result.settings, result.slide_id)
         with self._saving:
@@ -376,6 +381,7 @@ class Project:
             # An edit of what was there before growing undoes it: then it can be done again.
             grown = saved.get("grown", "") if base in (None, saved.get("content")) else ""
             self._save("priors", result, fingerprint, None, curated=True, grown=grown)
+            return str((self.facts(result.slide_id, "priors") or {}).get("content", ""))
 
     def grow_priors(
         self, slide_id: str, grow: Callable[[Priors], Priors], *, fingerprint: str
@@ -391,6 +397,7 @@ class Project:
             Which slide.
         grow
             Makes the new priors of the saved ones; the same object where there is nothing to add.
+            It is called again when the user has edited them in the meantime.
         fingerprint
             Of what they are grown from (`grow_fingerprint`).
 
@@ -400,15 +407,21 @@ class Project:
             The former and the new ones.
         """
         self.require_writable()
-        with self._saving:
-            former, facts = self.load_priors(slide_id), self.facts(slide_id, "priors") or {}
-            grown = grow(former)
-            if grown is not former:
+        while True:
+            with self._saving:
+                former, base = self.load_priors(slide_id), self.facts(slide_id, "priors") or {}
+            grown = grow(former)  # takes a while, in which the window reads and the user edits
+            if grown is former:
+                return former, grown
+            with self._saving:
+                facts = self.facts(slide_id, "priors") or {}
+                if facts.get("content") != base.get("content"):
+                    continue
                 if self.has_curated_priors(slide_id):
                     self._store(slide_id).back_up_priors()
                 kept = {"curated": facts["curated"], "grown": fingerprint}
                 self._save("priors", grown, facts["fingerprint"], None, **kept)
-        return former, grown
+                return former, grown
 
     def load_priors(self, slide_id: str) -> Priors:
         """Load the priors of a slide; `GlandsError` when there are none."""

@@ -140,9 +140,8 @@ class PriorsEditor(QObject):
             changed = verb(held.priors)
             if changed is held.priors:
                 return None
-            held.project.save_edited_priors(changed, base=held.content)
-            facts = held.project.facts(changed.slide_id, "priors") or {}
-            held.priors, held.content = changed, str(facts.get("content", ""))
+            held.content = held.project.save_edited_priors(changed, base=held.content)
+            held.priors = changed
             return held, changed, held.content
 
         def failed(message: str) -> None:
