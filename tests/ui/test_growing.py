@@ -79,8 +79,8 @@ def test_unsaved_strokes_are_saved_first_and_stay(predicted):
     view = bench.view("priors")
     bench.click(view.grow_button)
     bench.settle()
-    assert states(bench) == {1: "proposed", 2: "proposed", 9: "edited", 10: "proposed"}
-    assert set(np.unique(bench.layer("priors").data)) == {0, 1, 2, 9, 10}
+    assert states(bench) == {1: "proposed", 2: "proposed", 3: "proposed", 9: "edited"}
+    assert set(np.unique(bench.layer("priors").data)) == {0, 1, 2, 3, 9}
 
 
 def test_grown_priors_can_be_decided_on_like_others(predicted):
