@@ -113,7 +113,9 @@ def with_a_prior(found):
     """One prior as if drawn by hand, for the tiny clustering may find none."""
     labels = np.zeros_like(found.labels)
     labels[30:50, 30:60] = 1
-    row = Prior(1, "edited", 1.0, 1.0, 0.5, 1.0, 1.0, 0.2, 900.0)
+    row = Prior(
+        1, "edited", 1.0, 900.0, solidity=1.0, contrast=0.5, ring=1.0, stability=1.0, level=0.2
+    )
     return replace(found, labels=labels, table=(row,))
 
 

@@ -18,11 +18,21 @@ def priors():
     labels = np.zeros(SHAPE, np.int32)
     labels[2:6, 2:7], labels[10:20, 10:20], labels[22:25, 30:35] = 1, 2, 5
     table = tuple(
-        Prior(i, state, 0.9, 0.95, 0.4, 0.8, 0.5, 0.25, float((labels == i).sum() * 4))
+        Prior(
+            i,
+            state,
+            0.9,
+            float((labels == i).sum() * 4),
+            solidity=0.95,
+            contrast=0.4,
+            ring=0.8,
+            stability=0.5,
+            level=0.25,
+        )
         for i, state in ((1, "proposed"), (2, "accepted"), (5, "rejected"))
     )
     return Priors(
-        "s", Grid(SHAPE, SHAPE, 2.0), labels, table, np.zeros(SHAPE, np.uint8), Settings()
+        "s", Grid(SHAPE, SHAPE, 2.0), labels, table, Settings(), exterior=np.zeros(SHAPE, np.uint8)
     )
 
 
@@ -122,7 +132,9 @@ def test_a_rejection_can_be_taken_back(priors):
 
 
 def test_unknown_states_and_ids_are_refused(priors):
-    with pytest.raises(GlandsError, match=r"'maybe'.*proposed, accepted, edited, rejected"):
+    with pytest.raises(
+        GlandsError, match=r"'maybe'.*proposed, doubtful, accepted, edited, rejected"
+    ):
         with_state(priors, [1], "maybe")
     with pytest.raises(GlandsError, match="no prior 3"):
         with_state(priors, [1, 3], "accepted")

@@ -31,8 +31,8 @@ def priors_with(**places):
         Grid(SHAPE, SHAPE, MPP),
         np.zeros(SHAPE, np.int32),
         (),
-        np.zeros(SHAPE, np.uint8),
         SETTINGS,
+        exterior=np.zeros(SHAPE, np.uint8),
     )
     drawn = from_labels(empty, labels)
     return with_state(drawn, [p.id for p in drawn.table], "proposed")

@@ -93,7 +93,12 @@ def test_bare_glass_is_background_and_the_share_is_of_the_tissue():
     slide = open_slide(rgb, mpp=MPP, name="half glass")
     grid = slide.grid(MPP)
     nothing = Priors(
-        slide.id, grid, np.zeros(grid.shape, np.int32), (), np.zeros(grid.shape, np.uint8), SETTINGS
+        slide.id,
+        grid,
+        np.zeros(grid.shape, np.int32),
+        (),
+        SETTINGS,
+        exterior=np.zeros(grid.shape, np.uint8),
     )
     proposal = proposal_map(slide, nothing)
     assert (proposal[:, 205:] == BACKGROUND).all()

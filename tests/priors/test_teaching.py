@@ -11,10 +11,11 @@ from napari_glands.slides import Grid
 def priors_of(labels):
     """Proposed priors of one pixel size."""
     table = tuple(
-        Prior(int(i), "proposed", 1, 1, 1, 1, 1, 0.2, 0.0) for i in np.unique(labels[labels > 0])
+        Prior(int(i), "proposed", 1, 0.0, solidity=1, contrast=1, ring=1, stability=1, level=0.2)
+        for i in np.unique(labels[labels > 0])
     )
     grid = Grid(labels.shape, labels.shape, 1.24)
-    return Priors("s", grid, labels, table, np.zeros(labels.shape, np.uint8), Settings())
+    return Priors("s", grid, labels, table, Settings(), exterior=np.zeros(labels.shape, np.uint8))
 
 
 def needing(coverage):

@@ -39,11 +39,13 @@ def make_priors(slide, settings=SETTINGS, states=("proposed", "proposed"), seed=
     labels[2:12, 2:12] = 1
     labels[20:40, 20:40] = 300
     table = tuple(
-        Prior(i, state, 0.9, 0.95, 0.4, 0.8, 0.5, 0.15, 154.0)
+        Prior(
+            i, state, 0.9, 154.0, solidity=0.95, contrast=0.4, ring=0.8, stability=0.5, level=0.15
+        )
         for i, state in zip((1, 300), states, strict=True)
     )
     exterior = np.random.default_rng(seed).integers(0, 255, grid.shape, dtype=np.uint8)
-    return Priors(slide.id, grid, labels, table, exterior, settings)
+    return Priors(slide.id, grid, labels, table, settings, exterior=exterior)
 
 
 def make_prediction(slide, settings=SETTINGS, model="glands@abc"):

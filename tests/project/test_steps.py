@@ -92,7 +92,17 @@ def draw_priors(project):
         priors = project.load_priors(entry.id)
         labels = np.zeros_like(priors.labels)
         labels[20:60, 20:60] = 1
-        row = Prior(1, "proposed", 1.0, 1.0, 0.5, 1.0, 1.0, 0.15, 2460.0)
+        row = Prior(
+            1,
+            "proposed",
+            1.0,
+            2460.0,
+            solidity=1.0,
+            contrast=0.5,
+            ring=1.0,
+            stability=1.0,
+            level=0.15,
+        )
         project.save_priors(replace(priors, labels=labels, table=(row,)))
 
 

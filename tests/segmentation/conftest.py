@@ -27,9 +27,21 @@ def drawn(slide, settings=FAST, box=np.s_[30:60, 40:80]):
     grid = slide.grid(settings.general.working_mpp)
     labels = np.zeros(grid.shape, np.int32)
     labels[box] = 1
-    table = (Prior(1, "proposed", 1.0, 1.0, 0.5, 1.0, 1.0, 0.2, 1845.0),)
+    table = (
+        Prior(
+            1,
+            "proposed",
+            1.0,
+            1845.0,
+            solidity=1.0,
+            contrast=0.5,
+            ring=1.0,
+            stability=1.0,
+            level=0.2,
+        ),
+    )
     exterior = np.random.default_rng(0).integers(0, 255, grid.shape, dtype=np.uint8)
-    return Priors(slide.id, grid, labels, table, exterior, settings)
+    return Priors(slide.id, grid, labels, table, settings, exterior=exterior)
 
 
 @pytest.fixture(scope="package")

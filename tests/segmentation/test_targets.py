@@ -18,11 +18,21 @@ SETTINGS = (
 
 def priors_of(labels, **states):
     table = tuple(
-        Prior(int(i), states.get(f"p{i}", "proposed"), 1, 1, 1, 1, 1, 0.2, 0.0)
+        Prior(
+            int(i),
+            states.get(f"p{i}", "proposed"),
+            1,
+            0.0,
+            solidity=1,
+            contrast=1,
+            ring=1,
+            stability=1,
+            level=0.2,
+        )
         for i in np.unique(labels[labels > 0])
     )
     grid = Grid(labels.shape, labels.shape, 1.24)
-    return Priors("s", grid, labels, table, np.zeros(labels.shape, np.uint8), Settings())
+    return Priors("s", grid, labels, table, Settings(), exterior=np.zeros(labels.shape, np.uint8))
 
 
 def test_exterior_and_interior_are_gland_in_round_one():

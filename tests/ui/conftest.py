@@ -158,11 +158,21 @@ def make_priors(slide: Any) -> Priors:
     labels = np.zeros(grid.shape, np.int32)
     labels[20:40, 20:40], labels[50:70, 70:90] = 1, 2
     table = tuple(
-        Prior(n, "proposed", 0.9, 0.95, 0.5, 0.9, 0.5, 0.3, 400 * grid.pixel_area_um2)
+        Prior(
+            n,
+            "proposed",
+            0.9,
+            400 * grid.pixel_area_um2,
+            solidity=0.95,
+            contrast=0.5,
+            ring=0.9,
+            stability=0.5,
+            level=0.3,
+        )
         for n in (1, 2)
     )
     exterior = np.zeros(grid.shape, np.uint8)
-    return Priors(slide.id, grid, labels, table, exterior, Settings())
+    return Priors(slide.id, grid, labels, table, Settings(), exterior=exterior)
 
 
 def make_prediction(slide: Any) -> Prediction:

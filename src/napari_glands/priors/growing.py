@@ -46,7 +46,7 @@ def grow_priors(
 
     A predicted gland is proposed when the network is sure of nearly all of it, up to its border;
     its interior is what lies deeper than a ring width. It takes the place of proposed priors inside
-    it. What the user accepted, edited or rejected stays as it is, and nothing is proposed on top.
+    it. What the user accepted, edited, rejected or marked stays, and nothing is proposed there.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def grow_priors(
     labels, grid = priors.labels.copy(), priors.grid
     rows = {prior.id: prior for prior in priors.table}
     smallest = grid.area_pixels(settings.priors.min_area_um2)
-    decided = np.isin(labels, [p.id for p in priors.table if p.state != "proposed"])
+    decided = priors.decided | (priors.marks > 0)
     places = _places(labels)
     numbers = (n for n in itertools.count(1) if n not in places)
     for found in _candidates(probability, glands, grid, settings):

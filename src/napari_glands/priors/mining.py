@@ -85,7 +85,7 @@ def mine_priors(
     labels, table = _painted(kept, grid)
     report(Event("priors", 1.0, f"{len(table)} priors in {slide.name}"))
     map_255 = np.rint(exterior.exterior * 255).astype(np.uint8)
-    return Priors(slide.id, grid, labels, table, map_255, settings)
+    return Priors(slide.id, grid, labels, table, settings, exterior=map_255)
 
 
 def _rings_in(

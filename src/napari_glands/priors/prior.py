@@ -1,35 +1,38 @@
-"""What the histologist inspects and edits: the priors of one slide."""
+"""The priors of one slide: filled gland candidates, and the user's strokes beside them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, get_args
+from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 
-from napari_glands.settings import Settings
-from napari_glands.slides.grid import Grid
+from napari_glands.priors.curated import STATES, Curated, Row, State
 
-__all__ = ["STATES", "Prior", "PriorState", "Priors"]
+__all__ = [
+    "MARK_BACKGROUND",
+    "MARK_IGNORE",
+    "MARK_NOTHING",
+    "STATES",
+    "Prior",
+    "PriorState",
+    "Priors",
+]
 
-PriorState = Literal["proposed", "accepted", "edited", "rejected"]
-STATES: tuple[PriorState, ...] = get_args(PriorState)
+PriorState = State
+MARK_NOTHING, MARK_BACKGROUND, MARK_IGNORE = 0, 1, 2
 
 
-@dataclass(frozen=True)
-class Prior:
-    """One filled gland candidate.
+@dataclass(frozen=True, kw_only=True)
+class Prior(Row):
+    """One filled gland candidate; see `Row` for its id, state, score and area.
+
+    The score is the four cues below folded into one; of a grown prior, the share of its gland that
+    the network is sure of: its other cues but the solidity are 0, as nothing of them was measured.
+    The area is that of the interior.
 
     Attributes
     ----------
-    id
-        Its value in the label image, from 1.
-    state
-        proposed (by the method), accepted, edited or rejected (by the user).
-    score
-        The four cues below folded into one, in [0, 1]; 1 for a prior drawn by hand. Of a grown
-        prior, the share of its gland that the network is sure of; its other cues but the solidity
-        are 0, as nothing of them was measured.
     solidity
         Area over convex area.
     contrast
@@ -40,56 +43,41 @@ class Prior:
         Share of the exterior levels at which nearly the same region is enclosed.
     level
         The exterior level (share of the tissue that counts as exterior) where the ring closed.
-    area_um2
-        Area of the interior in µm².
     """
 
-    id: int
-    state: PriorState
-    score: float
     solidity: float
     contrast: float
     ring: float
     stability: float
     level: float
-    area_um2: float
 
 
 @dataclass(frozen=True, eq=False)
-class Priors:
+class Priors(Curated):
     """The priors of one slide at the working resolution.
+
+    See `Curated` for what is the same as of glands: `labels` hold the interiors.
 
     Attributes
     ----------
-    slide_id
-        Identifier of the slide.
-    grid
-        How `labels` lies on the slide.
-    labels
-        int32 (y, x): 0, or the id of the prior whose interior the pixel belongs to. Rejected
-        priors stay in the image, so that a rejection can be taken back.
-    table
-        One entry per id in `labels`, sorted by id.
     exterior
         uint8 (y, x): the exterior map of stage 1, 0..255 for 0..1.
-    settings
-        What made them.
+    marks
+        uint8 (y, x): strokes of the user. 0 nothing, 1 background, 2 ignore. All 0 when not given.
     """
 
-    slide_id: str
-    grid: Grid
-    labels: np.ndarray
+    noun: ClassVar[str] = "prior"
+
     table: tuple[Prior, ...]
-    exterior: np.ndarray
-    settings: Settings
+    exterior: np.ndarray = field(kw_only=True)
+    marks: np.ndarray = field(default=None, kw_only=True)  # type: ignore[arg-type]
 
-    @property
-    def used(self) -> np.ndarray:
-        """bool (y, x): interiors that are not rejected."""
-        kept = [prior.id for prior in self.table if prior.state != "rejected"]
-        return np.isin(self.labels, kept)
+    def __post_init__(self) -> None:
+        """Put an empty image where no strokes are given."""
+        if self.marks is None:
+            object.__setattr__(self, "marks", np.zeros(self.labels.shape, np.uint8))
 
-    @property
-    def coverage(self) -> float:
-        """Share of the slide's pixels that lie in interiors that are not rejected."""
-        return float(self.used.mean())
+    def drawn(self, label: int) -> Prior:
+        """Return the row of a prior that was drawn by hand; its area is still 0."""
+        cues = {"solidity": 1.0, "contrast": 1.0, "ring": 1.0, "stability": 0.0, "level": 0.0}
+        return Prior(label, "edited", 1.0, 0.0, **cues)

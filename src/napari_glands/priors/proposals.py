@@ -95,4 +95,4 @@ def gland_area(priors: Priors, settings: Settings | None = None) -> np.ndarray:
 
 def rejected_area(priors: Priors) -> np.ndarray:
     """Pixels, bool (y, x), of the priors that the user rejected."""
-    return (priors.labels > 0) & ~priors.used
+    return priors.where("rejected")

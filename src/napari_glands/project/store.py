@@ -112,7 +112,9 @@ class SlideStore:
     def save_priors(self, result: Priors, **facts: Any) -> None:
         """Save priors; `facts` are kept with them."""
         table = [asdict(prior) for prior in result.table]
-        content = digest([arrays_digest(result.labels, result.exterior), table])
+        # Without strokes the content is what it was before there were any.
+        marked = [arrays_digest(result.marks)] if result.marks.any() else []
+        content = digest([arrays_digest(result.labels, result.exterior), table, *marked])
         properties = {row["id"]: {"source": _source(row["state"]), **row} for row in table}
         own = {"table": table, "content": content}
         with staging_folder(self._staging) as staging:
@@ -120,6 +122,7 @@ class SlideStore:
                 staging, "priors", result.labels, result, properties, {**own, **facts}
             )
             _add_array(built, "exterior", result.exterior, (512, 512))
+            _add_array(built, "marks", result.marks, (512, 512))
             self._publish(built)
 
     def load_priors(self) -> Priors | None:
@@ -130,13 +133,16 @@ class SlideStore:
         if loaded is None:
             return None
         folder, facts = loaded
+        labels = _array(folder, "0").astype(np.int32)
+        marked = (folder / "marks").exists()  # not in folders from before there were strokes
         return Priors(
             slide_id=facts["slide_id"],
             grid=_grid(facts),
-            labels=_array(folder, "0").astype(np.int32),
+            labels=labels,
             table=tuple(Prior(**row) for row in facts["table"]),
-            exterior=_array(folder, "exterior"),
             settings=Settings.model_validate(facts["settings"]),
+            exterior=_array(folder, "exterior"),
+            marks=_array(folder, "marks") if marked else np.zeros(labels.shape, np.uint8),
         )
 
     def back_up_priors(self) -> Path | None:

@@ -21,7 +21,7 @@ class SlideRow:
     slide_id, name
         Which slide.
     priors
-        Number of priors that are not rejected; None before they were mined.
+        Number of priors that count (not rejected or doubtful); None before they were mined.
     glands
         Number of glands; None before they were predicted.
     seconds
@@ -75,13 +75,15 @@ def summarise(project: Project) -> RunSummary:
 
 
 def _row(project: Project, slide_id: str, name: str) -> SlideRow:
+    from napari_glands.priors.curated import USED
+
     found = {step: project.facts(slide_id, result) for step, result in _RESULTS.items()}
     priors, prediction = found["priors"], found["predict"]
     states = [row["state"] for row in priors["table"]] if priors else []
     return SlideRow(
         slide_id=slide_id,
         name=name,
-        priors=None if priors is None else sum(state != "rejected" for state in states),
+        priors=None if priors is None else sum(state in USED for state in states),
         glands=None if prediction is None else prediction["count"],
         seconds={step: round(facts["seconds"], 2) for step, facts in found.items() if facts},
     )

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import napari
 
     from napari_glands.exterior.maps import ExteriorMap
+    from napari_glands.priors.curated import Curated
     from napari_glands.priors.prior import Priors
     from napari_glands.segmentation.result import Prediction
     from napari_glands.slides import Slide
@@ -45,6 +46,7 @@ _STATE_COLORS = {
     "accepted": (*_GREEN, 1.0),
     "edited": (*_SKY, 1.0),
     "rejected": (*_GRAY, 0.25),
+    "doubtful": (*_PURPLE, 1.0),
 }
 
 
@@ -71,10 +73,10 @@ def placement(grid: Grid, origin: tuple[float, float] = (0.0, 0.0)) -> dict[str,
     }
 
 
-def color_by_state(priors: Priors) -> DirectLabelColormap:
-    """Return colours that tell the state of each prior; new ones look edited."""
+def color_by_state(curated: Curated) -> DirectLabelColormap:
+    """Return colours that tell the state of each prior or gland; new ones look edited."""
     colors: dict[int | None, Any] = {None: _STATE_COLORS["edited"], 0: (0, 0, 0, 0)}
-    colors.update({prior.id: _STATE_COLORS[prior.state] for prior in priors.table})
+    colors.update({row.id: _STATE_COLORS[row.state] for row in curated.table})
     return DirectLabelColormap(color_dict=colors)
 
 
