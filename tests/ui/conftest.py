@@ -33,7 +33,11 @@ class Bench:
         self.viewer, self.qtbot, self.folder = viewer, qtbot, folder
         _, self.widget = viewer.window.add_plugin_dock_widget("napari-glands", "Gland workbench")
         self.session = self.widget.session
-        self.session.editor._timer.setInterval(50)
+        self.hold_autosave(0.05)
+
+    def hold_autosave(self, seconds: float = 60) -> None:
+        for editor in (self.session.curation.priors, self.session.curation.glands):
+            editor.autosave.seconds = editor.autosave.longest = seconds
 
     def view(self, step: str) -> Any:
         index = self.widget.steps.index(step)

@@ -74,7 +74,7 @@ def test_a_second_click_finds_nothing_to_add(predicted):
 
 def test_unsaved_strokes_are_saved_first_and_stay(predicted):
     bench = predicted
-    bench.session.editor._timer.setInterval(60_000)
+    bench.hold_autosave()
     bench.layer("priors").data_setitem((np.array([80, 81]), np.array([20, 20])), 9)
     view = bench.view("priors")
     bench.click(view.grow_button)

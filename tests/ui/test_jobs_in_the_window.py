@@ -105,7 +105,7 @@ def test_only_one_step_runs_and_the_others_wait(with_priors, slow_training):
 
 def test_closing_the_window_cancels_the_job_and_saves_the_edits(with_priors, slow_training):
     bench = with_priors
-    bench.session.editor._timer.setInterval(60_000)
+    bench.hold_autosave()
     bench.click(bench.view("train").run_button)
     bench.until(lambda: slow_training["started"])
     bench.layer("priors").fill((30, 30), 7)

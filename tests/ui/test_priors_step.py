@@ -111,7 +111,7 @@ def test_a_renamed_layer_is_still_ours(with_priors):
 
 def test_unsaved_strokes_survive_the_deletion_of_the_layer(with_priors):
     bench = with_priors
-    bench.session.editor._timer.setInterval(60_000)
+    bench.hold_autosave()
     paint(bench, 80, 20, 9)
     bench.viewer.layers.remove(bench.layer("priors"))
     bench.until(lambda: 9 in states(bench))
@@ -123,7 +123,7 @@ def test_unsaved_strokes_survive_the_deletion_of_the_layer(with_priors):
 def test_unsaved_strokes_survive_a_change_of_slides(with_priors):
     bench = with_priors
     first = bench.session.current
-    bench.session.editor._timer.setInterval(60_000)
+    bench.hold_autosave()
     paint(bench, 80, 20, 9)
     other = bench.add_slide("other", bench.noise(4))
     project = bench.session.project
@@ -173,7 +173,7 @@ def test_edits_are_there_after_reopening(with_priors):
 def test_a_stroke_in_a_layer_that_was_just_replaced_is_shown_as_saved(with_priors):
     bench = with_priors
     session = bench.session
-    session.editor._timer.setInterval(60_000)
+    bench.hold_autosave()
     paint(bench, 80, 20, 9)
     mined = bench.make_priors(session.project.slide(session.current))
     fewer = replace(mined, labels=np.where(mined.labels == 1, 1, 0), table=mined.table[:1])

@@ -16,6 +16,7 @@ from napari_glands.project.fingerprint import step_fingerprint
 from napari_glands.project.lock import ProjectLock
 from napari_glands.project.schema import ProjectFile, SlideEntry, StepRecord
 from napari_glands.project.store import SlideStore
+from napari_glands.project.versions import keep_version
 from napari_glands.settings import Settings
 
 if TYPE_CHECKING:
@@ -426,6 +427,20 @@ class Project:
     def load_priors(self, slide_id: str) -> Priors:
         """Load the priors of a slide; `GlandsError` when there are none."""
         return self._loaded(self._store(slide_id).load_priors, slide_id, "priors")
+
+    def keep_version(self, slide_id: str, name: str) -> None:
+        """Keep a copy of what a slide has, at most one per five minutes and the last five.
+
+        Parameters
+        ----------
+        slide_id
+            Which slide.
+        name
+            ``"priors"`` or ``"glands"``.
+        """
+        self.require_writable()
+        with self._saving:
+            keep_version(self._store(slide_id).folder, self._staging, name)
 
     def has_curated_priors(self, slide_id: str) -> bool:
         """Whether the saved priors of a slide carry decisions of the user."""

@@ -20,9 +20,10 @@ from napari_glands.widgets.slides_view import SlideRow, SlidesView
 from napari_glands.widgets.step_view import StepView
 from napari_glands.widgets.train_view import TrainView
 from napari_glands.workbench import actions
+from napari_glands.workbench.layer_editor import count_states
 from napari_glands.workbench.layers import cluster_color
 from napari_glands.workbench.picking import ClusterPicker
-from napari_glands.workbench.priors_editor import ACCEPT_KEY, REJECT_KEY, count_states
+from napari_glands.workbench.review import ACCEPT_KEY, REJECT_KEY, Review
 from napari_glands.workbench.state import can_grow, resolve
 
 if TYPE_CHECKING:
@@ -152,10 +153,11 @@ class _Priors(Binding):
             lambda: actions.run_priors(session, view.replace_curated.isChecked())
         )
         view.grow_requested.connect(lambda: actions.run_grow(session))
-        view.accept_all_requested.connect(session.editor.accept_all)
-        view.accept_requested.connect(session.editor.accept_selected)
-        view.reject_requested.connect(session.editor.reject_selected)
-        session.editor.edited.connect(self._on_edited)
+        review = Review(self, session.curation.priors)
+        view.accept_all_requested.connect(review.accept_rest)
+        view.accept_requested.connect(review.accept)
+        view.reject_requested.connect(review.reject)
+        session.curation.priors.edited.connect(self._on_edited)
 
     def update(self) -> None:
         super().update()
@@ -165,7 +167,7 @@ class _Priors(Binding):
         if priors is None:
             self.view.show_counts(None)
         else:
-            self.view.show_counts(count_states(priors), priors.coverage)
+            self.view.show_counts(count_states(priors.table), priors.coverage)
 
     def _on_edited(self, priors: Any, content: str) -> None:
         self.view.show_saved("Edits saved.")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from napari_glands.exterior.maps import ExteriorMap
     from napari_glands.priors.curated import Curated
+    from napari_glands.priors.gland import Glands
     from napari_glands.priors.prior import Priors
     from napari_glands.segmentation.result import Prediction
     from napari_glands.slides import Slide
@@ -187,11 +188,22 @@ class SlideLayers:
 
         return self._renew(build, priors.grid, priors.slide_id, "priors", content, create)
 
-    def recolor_priors(self, priors: Priors) -> None:
-        """Show the states that priors have now."""
-        layer = self.find(priors.slide_id, "priors")
+    def recolor(self, role: Role, curated: Curated) -> None:
+        """Show the states that priors or glands have now."""
+        layer = self.find(curated.slide_id, role)
         if isinstance(layer, Labels):
-            layer.colormap = color_by_state(priors)
+            layer.colormap = color_by_state(curated)
+
+    def show_glands(self, glands: Glands, content: str, *, create: bool) -> Labels | None:
+        """Show glands as outlines, for editing; return the layer when it is a new one."""
+
+        def build() -> Labels:
+            layer = Labels(glands.labels.copy(), name="Glands", opacity=1.0)
+            layer.contour = 2
+            layer.colormap = color_by_state(glands)
+            return layer
+
+        return self._renew(build, glands.grid, glands.slide_id, "glands", content, create)
 
     def show_prediction(self, prediction: Prediction, content: str, *, create: bool) -> None:
         """Show the probability as an overlay and the glands as outlines."""

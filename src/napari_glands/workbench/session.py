@@ -19,10 +19,10 @@ from napari_glands.progress import Event
 from napari_glands.project import Project
 from napari_glands.settings import Settings, StepSettings
 from napari_glands.workbench.coexistence import remove_layers_in_canvas_context
+from napari_glands.workbench.curation import Curation
 from napari_glands.workbench.intake import Intake
 from napari_glands.workbench.layers import SlideLayers
 from napari_glands.workbench.loading import load_shown
-from napari_glands.workbench.priors_editor import PriorsEditor
 from napari_glands.workbench.projects import copy_project, preferred_settings, unnamed_folder
 from napari_glands.workbench.state import Facts, Shown, survey
 from napari_glands.workbench.tasks import Tasks
@@ -48,12 +48,15 @@ class Session(QObject):
         The facts, the slide on show, its results or the settings are others than before.
     said
         ``(step, sentence, whether it is a problem)`` for the status line of a step.
+    dirty_changed
+        Whether there are edits that are not on the disk yet.
     job_started, job_event, job_ended
         Of the long job: ``(step)``, the `Event`, ``(step, Outcome)``.
     """
 
     changed = Signal()
     said = Signal(str, str, bool)
+    dirty_changed = Signal(bool)
     job_started = Signal(str)
     job_event = Signal(object)
     job_ended = Signal(str, object)
@@ -72,10 +75,11 @@ class Session(QObject):
         self.current = ""
         self.intake = Intake(self)
         self.closed = False
-        self.editor = PriorsEditor(self, viewer, self.tasks, self.layers)
-        self.editor.edited.connect(self._on_edited)
-        self.editor.outdated.connect(self.refresh)
-        self.editor.said.connect(lambda text, problem: self.say("priors", text, problem=problem))
+        self.curation = Curation(self, viewer, self.tasks, self.layers)
+        self.curation.edited.connect(self._on_edited)
+        self.curation.outdated.connect(self.refresh)
+        self.curation.said.connect(self.said)
+        self.curation.dirty_changed.connect(self.dirty_changed)
         self.closing: threading.Thread | None = None
         # Slides that a long job has finished show it before the job ends.
         self._watch = QTimer(self)
@@ -120,24 +124,24 @@ class Session(QObject):
         if project is None:
             self.new_project(path)
             return
-        self.editor.flush()
+        self.curation.flush()
         self._switch(lambda: copy_project(project, path), f"Saved as {path.name}.")
 
     def _switch(self, make: Callable[[], Project], text: str, then: Then = lambda: None) -> None:
         if self.tasks.busy:
             self.say("slides", "A step is running: cancel it or wait for its end.", problem=True)
             return
-        self.editor.flush()
-        self.editor.pause(True)
+        self.curation.flush()
+        self.curation.pause(True)
 
         def failed(message: str) -> None:
-            self.editor.pause(False)
+            self.curation.pause(False)
             self.say("slides", message, problem=True)
 
         def opened(project: Project) -> None:
             # Layers of the former project, and strokes in them, must not get into this one, even
             # where both hold the same slide.
-            self.editor.flush()
+            self.curation.flush()
             self.layers.show_only("")
             if self.project is not None:
                 self.tasks.later(self.project.close)  # after the edits that are on their way
@@ -189,7 +193,7 @@ class Session(QObject):
             self.changed.emit()
             return
         if show:
-            self.editor.flush()
+            self.curation.flush()
         held, pending = self.shown, len(self.intake.pending)
 
         def load() -> tuple[Facts, Shown | None]:
@@ -220,12 +224,13 @@ class Session(QObject):
             self.layers.adopt(adopted, shown.slide)
         if create:
             self.layers.show_slide(shown.slide, shown.pyramid)
+        self.curation.exterior_map = shown.exterior
         if shown.exterior is not None:
             self.layers.show_exterior(
                 shown.exterior, contents["clusters"], contents["exterior"], create=create
             )
         if shown.priors is not None and self.project is not None:
-            self.editor.show(self.project, shown.priors, contents["priors"], create=create)
+            self.curation.priors.show(self.project, shown.priors, contents["priors"], create=create)
         if shown.prediction is not None:
             self.layers.show_prediction(shown.prediction, contents["prediction"], create=create)
         # Last, so that the view does not jump for want of layers.
@@ -278,7 +283,7 @@ class Session(QObject):
         if project is None:
             self.say(step, "There are no slides yet: add images first.", problem=True)
             return
-        self.editor.flush()
+        self.curation.flush()
 
         def work(report: Any, cancel: Any) -> Any:
             return job(project, settings, report, cancel)
@@ -309,7 +314,7 @@ class Session(QObject):
         """Save what was edited, stop what runs, let go of the project; does not wait."""
         if self.closed:
             return
-        self.editor.flush()
+        self.curation.flush()
         self.closed = True
         project, shown = self.project, self.shown
 
