@@ -77,3 +77,23 @@ def test_from_an_image_to_exported_glands(bench, monkeypatch):
     record = bench.session.project.steps
     assert set(record) == {"exterior", "priors", "train", "predict", "measure"}
     assert record["train"].settings.train.iterations == 2
+
+
+def test_all_steps_run_with_one_click(bench):
+    bench.add_slide("field", gland_field((320, 320), mpp=1.24, seed=3).image)
+    slides = bench.view("slides")
+    presets = slides.run_all.presets
+    presets.activated.emit(presets.findData("quick"))
+    assert bench.session.settings.train.iterations == 150
+    assert bench.widget.views["train"].form.field("iterations").value == 150
+    for step, values in SMALL.items():
+        for name, value in values.items():
+            bench.widget.views[step].form.field(name).value = value
+    assert presets.currentText() == "", "these settings are no preset"
+
+    bench.click(slides.run_all.button)
+    bench.settle()
+
+    assert "found in 1 slide" in slides.status.text(), slides.status.text()
+    assert bench.layer("glands").visible
+    assert set(bench.session.project.steps) == {"exterior", "priors", "train", "predict", "measure"}

@@ -18,6 +18,7 @@ from napari_glands.widgets.step_nav import StepNav
 from napari_glands.widgets.train_view import TrainView
 
 SETTINGS = Settings()
+PRESETS = [("quick", "Quick", "A first look."), ("best", "Best", "For a GPU.")]
 LEFT = Qt.MouseButton.LeftButton
 
 
@@ -38,7 +39,7 @@ def cluster_rows():
 
 def every_view():
     return [
-        SlidesView(SETTINGS.general, [("a", "A sample")]),
+        SlidesView(SETTINGS.general, [("a", "A sample")], PRESETS),
         ExteriorView(SETTINGS.exterior),
         PriorsView(SETTINGS.priors, ("Shift+Y", "Shift+N")),
         TrainView(SETTINGS.train),
@@ -73,21 +74,35 @@ def test_problems_are_marked_by_a_sign_too(shown):
 
 
 class TestSlides:
+    def test_run_all_waits_for_slides_and_offers_presets(self, shown, qtbot):
+        view = shown(SlidesView(SETTINGS.general, [], PRESETS))
+        assert not view.run_all.button.isEnabled()
+        view.set_all_ready(True)
+        with qtbot.waitSignal(view.run_all.run_requested):
+            qtbot.mouseClick(view.run_all.button, LEFT)
+        view.set_running(True)
+        assert not view.run_all.button.isEnabled()
+        with qtbot.waitSignal(view.run_all.preset_chosen) as signal:
+            view.run_all.presets.activated.emit(1)
+        assert signal.args == ["best"]
+        view.run_all.show_preset("")  # settings that are no preset
+        assert view.run_all.presets.currentText() == ""
+
     def test_files_come_from_the_dialog(self, shown, qtbot, monkeypatch):
-        view = shown(SlidesView(SETTINGS.general, []))
+        view = shown(SlidesView(SETTINGS.general, [], PRESETS))
         monkeypatch.setattr(QFileDialog, "getOpenFileNames", lambda *a, **k: (["/a/b.svs"], ""))
         with qtbot.waitSignal(view.files_chosen) as signal:
             qtbot.mouseClick(view.add_files_button, LEFT)
         assert signal.args == [[Path("/a/b.svs")]]
 
     def test_samples_are_in_the_menu(self, shown, qtbot):
-        view = shown(SlidesView(SETTINGS.general, [("ihc", "IHC")]))
+        view = shown(SlidesView(SETTINGS.general, [("ihc", "IHC")], PRESETS))
         with qtbot.waitSignal(view.sample_requested) as signal:
             view.samples_menu.actions()[0].trigger()
         assert signal.args == ["ihc"]
 
     def test_pixel_size_is_asked_only_where_it_is_not_known(self, shown, qtbot):
-        view = shown(SlidesView(SETTINGS.general, []))
+        view = shown(SlidesView(SETTINGS.general, [], PRESETS))
         view.show_slides([SlideRow("a", "a", "0.5", False, "added")], "a")
         assert not view.mpp_frame.isVisible()
         view.show_slides([SlideRow("b", "scan", "0.62", True, "pixel size?")], "")
@@ -99,7 +114,7 @@ class TestSlides:
         assert signal.args == [pytest.approx(0.31)]
 
     def test_choosing_a_slide_tells_its_id_and_showing_the_list_does_not(self, shown, qtbot):
-        view = shown(SlidesView(SETTINGS.general, []))
+        view = shown(SlidesView(SETTINGS.general, [], PRESETS))
         rows = [SlideRow(i, f"slide {i}", "0.5", False, "added") for i in "ab"]
         with qtbot.assertNotEmitted(view.slide_chosen):
             view.show_slides(rows, "a")

@@ -25,6 +25,7 @@ from qtpy.QtWidgets import (
 
 from napari_glands.settings import GeneralSettings
 from napari_glands.slides import READABLE
+from napari_glands.widgets.run_all import RunAll
 from napari_glands.widgets.step_view import StepView
 from napari_glands.widgets.text import sentence
 
@@ -79,14 +80,30 @@ class SlidesView(StepView):
     mpp_given = Signal(float)
     slide_chosen = Signal(str)
 
-    def __init__(self, settings: GeneralSettings, samples: Sequence[tuple[str, str]]) -> None:
+    def __init__(
+        self,
+        settings: GeneralSettings,
+        samples: Sequence[tuple[str, str]],
+        presets: Sequence[tuple[str, str, str]],
+    ) -> None:
         super().__init__(
             "Slides", "Choose the images to work on. The files stay where they are.", "", settings
         )
+        self._all_ready = False
         self.list = self._make_list()
         self.mpp_frame = self._make_mpp_frame(settings.default_mpp)
-        self.build(self._make_buttons(samples), self.list, self.mpp_frame)
+        self.run_all = RunAll(presets)
+        self.build(self._make_buttons(samples), self.list, self.mpp_frame, after=(self.run_all,))
         self.show_slides([], "")
+
+    def set_all_ready(self, ready: bool) -> None:
+        """Tell whether there is something to run all steps on."""
+        self._all_ready = ready
+        self._update_enabled()
+
+    def _update_enabled(self) -> None:
+        super()._update_enabled()
+        self.run_all.set_ready(self._all_ready and not self._running)
 
     def _make_buttons(self, samples: Sequence[tuple[str, str]]) -> QFrame:
         self.add_files_button = QPushButton("Add files…")

@@ -21,12 +21,33 @@ __all__ = [
     "find_device",
     "import_model",
     "preview",
+    "run_all",
     "run_exterior",
     "run_grow",
     "run_predict",
     "run_priors",
     "run_train",
 ]
+
+
+def run_all(session: Session) -> None:
+    """Run all steps on all slides, one after the other, and show the glands."""
+
+    def job(project: Project, settings: Settings, report: Any, cancel: Any) -> Any:
+        return steps.run_all(project, settings, report=report, cancel=cancel)
+
+    def finished(outcome: Outcome[Any]) -> None:
+        if outcome.status == "cancelled" or outcome.result is None:
+            text = "Stopped; what was finished is kept, and Run all steps goes on from there."
+        else:
+            rows = outcome.result.rows
+            glands = sum(row.glands or 0 for row in rows)
+            slides = "1 slide" if len(rows) == 1 else f"{len(rows)} slides"
+            text = f"{glands} glands found in {slides}. The step Predict shows them."
+        session.say("slides", text)
+        session.after_step("predict")
+
+    session.start("slides", job, finished)
 
 
 def run_exterior(session: Session) -> None:

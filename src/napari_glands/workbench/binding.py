@@ -10,6 +10,7 @@ from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QMessageBox
 
 from napari_glands.errors import GlandsError
+from napari_glands.presets import PRESETS, preset
 from napari_glands.progress import Event
 from napari_glands.widgets.export_view import ExportView
 from napari_glands.widgets.exterior_view import ClusterRow, ExteriorView
@@ -34,6 +35,15 @@ __all__ = ["Binding", "bind_project_bar", "make_step"]
 # The field of `Settings` that each step's form edits.
 _SETTINGS = {"slides": "general"}
 _SAMPLES = (("ihc", "IHC colon glands"), ("synthetic", "Synthetic glands"))
+_PRESETS = (
+    ("quick", "Quick: a first look", "Ten images in under five minutes on two processor cores."),
+    ("default", "Default", "What the published figures were taken with."),
+    (
+        "best",
+        "Best: for a GPU",
+        "A larger encoder, longer rounds; hours on a CPU.",
+    ),
+)
 
 
 class Binding(QObject):
@@ -93,6 +103,9 @@ class _Slides(Binding):
         view.sample_requested.connect(session.intake.add_sample)
         view.mpp_given.connect(session.intake.give_mpp)
         view.slide_chosen.connect(session.show_slide)
+        view.run_all.preset_chosen.connect(self._take_preset)
+        view.run_all.run_requested.connect(lambda: actions.run_all(session))
+        session.settings_changed.connect(self._show_preset)
         if session.layers.untagged_images():
             view.say("There are open images in the viewer: Add open layers takes them.")
 
@@ -108,6 +121,18 @@ class _Slides(Binding):
             for slide in session.facts.slides
         ]
         self.view.show_slides(known + waiting, session.current)
+        facts = session.facts
+        self.view.set_all_ready(bool(facts.slides) and not facts.read_only_reason)
+        self._show_preset()
+
+    def _show_preset(self) -> None:
+        settings = self.session.settings
+        matching = [name for name in PRESETS if preset(name, settings) == settings]
+        self.view.run_all.show_preset(matching[0] if matching else "")
+
+    def _take_preset(self, name: str) -> None:
+        self.session.settings = preset(name, self.session.settings)
+        self.session.changed.emit()
 
 
 class _Exterior(Binding):
@@ -243,7 +268,7 @@ def make_step(session: Session, step: str) -> StepView:
     """Make the view of a step, tied to the session."""
     settings = session.settings
     makers: dict[str, Callable[[], Binding]] = {
-        "slides": lambda: _Slides(session, SlidesView(settings.general, _SAMPLES)),
+        "slides": lambda: _Slides(session, SlidesView(settings.general, _SAMPLES, _PRESETS)),
         "exterior": lambda: _Exterior(session, ExteriorView(settings.exterior)),
         "priors": lambda: _Priors(session, PriorsView(settings.priors, _keys())),
         "train": lambda: _Train(session, TrainView(settings.train)),

@@ -46,6 +46,8 @@ class Session(QObject):
     -------
     changed
         The facts, the slide on show, its results or the settings are others than before.
+    settings_changed
+        The user changed a field of a form.
     said
         ``(step, sentence, whether it is a problem)`` for the status line of a step.
     dirty_changed
@@ -55,6 +57,7 @@ class Session(QObject):
     """
 
     changed = Signal()
+    settings_changed = Signal()
     said = Signal(str, str, bool)
     dirty_changed = Signal(bool)
     job_started = Signal(str)
@@ -101,6 +104,7 @@ class Session(QObject):
     def set_step_settings(self, step: str, settings: StepSettings) -> None:
         """Take over the settings of one step; they are saved with the next run."""
         self.settings = self.settings.model_copy(update={step: settings})
+        self.settings_changed.emit()
 
     # ---- the project
 
