@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -47,6 +47,14 @@ def export(
         list[Format], typer.Option("--format", "-f", help="Format; may be given several times.")
     ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write to.")],
+    slide: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--slide",
+            help="Name or id of a slide; may be given several times. Without it, all.",
+            show_default=False,
+        ),
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace files of an earlier export.")
     ] = False,
@@ -61,7 +69,14 @@ def export(
         with Project.open(project, read_only=True) as opened:
             settings = changed(opened.settings, changes)
             return export_project(
-                opened, out, settings, format_, overwrite=overwrite, report=report, cancel=cancel
+                opened,
+                out,
+                settings,
+                format_,
+                only=slide or (),
+                overwrite=overwrite,
+                report=report,
+                cancel=cancel,
             )
 
     written = work(job)
@@ -104,18 +119,24 @@ def export_project(
     settings: Settings,
     formats: list[Format],
     *,
+    only: Sequence[str] = (),
     overwrite: bool,
     report: Report,
     cancel: CancelToken,
 ) -> list[str]:
-    """Write the predictions of a project in some formats; return the files."""
-    entries = [e for e in project.slides if project.facts(e.id, "prediction") is not None]
+    """Write the predictions of a project, or of `only` some slides; return the files."""
+    wanted = [e for e in project.slides if not only or {e.id, e.name} & set(only)]
+    unknown = set(only) - {word for e in wanted for word in (e.id, e.name)}
+    if unknown:
+        raise GlandsError(f"The project has no slide {', '.join(sorted(unknown))}.")
+    entries = [e for e in wanted if project.facts(e.id, "prediction") is not None]
     if not entries:
         raise GlandsError("No slide has a prediction yet: run the step `predict` first.")
-    missing = [e.name for e in project.slides if e not in entries]
+    missing = [e.name for e in wanted if e not in entries]
     if missing:
         note(f"Warning: left out, because they have no prediction: {', '.join(missing)}")
-    names = Counter(entry.name.casefold() for entry in entries)
+    predicted = (e for e in project.slides if project.facts(e.id, "prediction") is not None)
+    names = Counter(entry.name.casefold() for entry in predicted)
     written: list[str] = []
     for n, entry in enumerate(entries):
         cancel.check()

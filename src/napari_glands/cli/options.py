@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 
 from napari_glands.errors import GlandsError
 from napari_glands.presets import PresetName, preset, preset_fields
-from napari_glands.project.runs import option_name
+from napari_glands.project.commands import option_name
 from napari_glands.settings import Settings, load_settings
 
 __all__ = [

@@ -23,7 +23,7 @@ from napari_glands.cli.options import (
 from napari_glands.cli.terminal import note, print_json, print_table, work
 from napari_glands.jobs import CancelToken, Report
 from napari_glands.presets import PresetName
-from napari_glands.project.runs import step_options
+from napari_glands.project.commands import step_options
 
 __all__ = ["exterior", "grow", "measure", "new", "predict", "priors", "run", "train"]
 

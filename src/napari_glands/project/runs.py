@@ -1,12 +1,11 @@
-"""The record of runs: ``runs/<time>-<step>/``, and the command line that does the same."""
+"""The record of runs: ``runs/<time>-<step>/``."""
 
 from __future__ import annotations
 
 import csv
 import json
-import shlex
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,19 +15,13 @@ from typing import IO, Any, Literal
 
 from napari_glands.atomic import write_json, write_text
 from napari_glands.progress import Cancelled, CancelToken, Event, Report
+from napari_glands.project.commands import command_line, python_code
 from napari_glands.project.folder import Project
 from napari_glands.project.schema import StepRecord
 from napari_glands.settings import Settings
 
-__all__ = ["Run", "command_line", "option_name", "recorded_run", "step_options"]
+__all__ = ["Run", "recorded_run"]
 
-_GENERAL_OPTIONS: dict[str, tuple[str, ...]] = {
-    "exterior": ("device", "seed"),
-    "train": ("device", "seed"),
-    "predict": ("device",),
-}
-# Settings of the priors that only growing looks at.
-_GROW_OPTIONS = ("grow_score",)
 _VERSIONS = ("napari-glands", "torch", "numpy", "scikit-image")
 
 
@@ -65,6 +58,7 @@ def recorded_run(
     *,
     device: str = "",
     resume: bool = False,
+    arguments: Mapping[str, Any] | None = None,
 ) -> Iterator[Run]:
     """Keep the record of a run: settings, command line, log, figures, how it ended.
 
@@ -82,12 +76,16 @@ def recorded_run(
         What it computes on, and why.
     resume
         Whether to go on in the folder of an unfinished run of the same fingerprint.
+    arguments
+        What the step was told beside settings, for ``command.txt`` and ``script.py``.
     """
     folder = (resume and _unfinished(project, step, fingerprint)) or _new_folder(project, step)
     state = {"step": step, "fingerprint": fingerprint, "status": "running"}
     write_json(folder / "run.json", state)
     write_json(folder / "settings.json", settings.model_dump(mode="json"))
-    write_text(folder / "command.txt", command_line(project.path, step, settings) + "\n")
+    line = command_line(project.path, step, settings, arguments)
+    write_text(folder / "command.txt", line + "\n")
+    write_text(folder / "script.py", python_code(project.path, [step], settings, arguments))
     started, clock = _now(), time.perf_counter()
     status: Literal["done", "cancelled", "failed"] = "failed"
     with _Log(folder) as log:
@@ -122,43 +120,6 @@ def recorded_run(
                 versions=_versions(),
             )
             project.record_step(step, record)
-
-
-def step_options(step: str) -> dict[str, tuple[str, ...]]:
-    """Return the settings that a step's command takes as options, by part; the others are kept."""
-    if step == "grow":
-        return {"priors": _GROW_OPTIONS}
-    part = Settings.model_fields.get(step)
-    names = () if part is None else tuple(type(part.default).model_fields)
-    own = {step: tuple(n for n in names if n not in _GROW_OPTIONS)} if names else {}
-    general = _GENERAL_OPTIONS.get(step, ())
-    return {**own, "general": general} if general else own
-
-
-def command_line(project: Path, step: str, settings: Settings) -> str:
-    """Return the command line that runs a step with these settings.
-
-    Options at their default are left out.
-    """
-    words = ["napari-glands", step, "--project", str(project)]
-    for part, names in step_options(step).items():
-        for name in names:
-            words += _option(getattr(settings, part), name)
-    return shlex.join(words)
-
-
-def option_name(field_name: str) -> str:
-    """Return the command-line option of a setting, such as ``--min-area-um2``."""
-    return "--" + field_name.replace("_", "-")
-
-
-def _option(values: Any, name: str) -> list[str]:
-    value = getattr(values, name)
-    if value == type(values).model_fields[name].default or value is None:
-        return []
-    if isinstance(value, bool):
-        return [option_name(name) if value else "--no-" + option_name(name)[2:]]
-    return [option_name(name), str(value)]
 
 
 class _Log:

@@ -215,7 +215,10 @@ def run_priors(
             seconds=time.perf_counter() - began,
         )
 
-    with recorded_run(project, "priors", settings, fingerprint, report, cancel) as run:
+    told = {"replace_curated": replace_curated}
+    with recorded_run(
+        project, "priors", settings, fingerprint, report, cancel, arguments=told
+    ) as run:
         _say_kept("priors", kept, run.report)
         made = _each(project, "priors", todo, work, run.report, cancel)
     return StepResult("priors", made, _ids(kept), time.perf_counter() - clock)
@@ -274,6 +277,7 @@ def run_train(
         cancel,
         device=f"{device.name}: {device.reason}",
         resume=True,
+        arguments={"name": name},
     ) as run:
         try:
             with _opened(project, entries) as slides:
@@ -354,6 +358,7 @@ def run_predict(
         report,
         cancel,
         device=f"{device.name}: {device.reason}",
+        arguments={"name": name},
     ) as run:
         _say_kept("predict", kept, run.report)
         made = _each(project, "predict", todo, work, run.report, cancel)
@@ -402,7 +407,10 @@ def run_grow(
     fingerprint = project.grow_fingerprint(settings, todo[0].id)
     clock = time.perf_counter()
     made: list[str] = []
-    with recorded_run(project, "grow", settings, fingerprint, report, cancel) as run:
+    told = {"name": name}
+    with recorded_run(
+        project, "grow", settings, fingerprint, report, cancel, arguments=told
+    ) as run:
         _say_kept("grow", kept, run.report)
         for n, entry in enumerate(todo):
             if cancel.cancelled:

@@ -5,37 +5,55 @@ from __future__ import annotations
 import shutil
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 
 from napari_glands.errors import GlandsError
+from napari_glands.presets import preset
 from napari_glands.project import Project
 from napari_glands.settings import GeneralSettings, Settings
 
-__all__ = ["autosave_seconds", "copy_project", "preferred_settings", "unnamed_folder"]
+__all__ = [
+    "asks_before_replacing",
+    "autosave_seconds",
+    "copy_project",
+    "preferred_settings",
+    "shows_live_preview",
+    "unnamed_folder",
+]
 
 _PLUGIN = "napari-glands"
 
 
 def preferred_settings() -> Settings:
     """Return the settings that new projects start with, from napari's preferences."""
+    settings = preset(_wish("workbench", "preset", "default"))
     general = getattr(_preferences(), "general", None)
     if general is None:
-        return Settings()
+        return settings
     names = GeneralSettings.model_fields
-    return Settings().updated("general", **{name: getattr(general, name) for name in names})
+    return settings.updated("general", **{name: getattr(general, name) for name in names})
 
 
 def autosave_seconds() -> float:
     """Return how long after the last stroke edits are saved."""
-    saving = getattr(_preferences(), "saving", None)
-    return 1.0 if saving is None else float(saving.autosave_seconds)
+    return float(_wish("saving", "autosave_seconds", 1.0))
+
+
+def shows_live_preview() -> bool:
+    """Return whether running steps shall show what they make of the region in view."""
+    return bool(_wish("workbench", "live_preview", True))
+
+
+def asks_before_replacing() -> bool:
+    """Return whether to ask before results without decisions of the user are replaced."""
+    return bool(_wish("workbench", "ask_before_replacing", True))
 
 
 def unnamed_folder() -> Path:
     """Return a new folder for a project that the user has not named yet."""
-    saving = getattr(_preferences(), "saving", None)
-    chosen = "" if saving is None else saving.projects_folder.strip()
+    chosen = str(_wish("saving", "projects_folder", "")).strip()
     parent = (
         Path(chosen).expanduser() if chosen else platformdirs.user_data_path(_PLUGIN) / "projects"
     )
@@ -71,6 +89,11 @@ def copy_project(project: Project, target: Path) -> Project:
         if source.exists() and not source.is_relative_to(project.path):
             copy.relocate(entry.id, source)
     return copy
+
+
+def _wish(section: str, name: str, otherwise: Any) -> Any:
+    """Return one preference; `otherwise` where napari does not know it (yet)."""
+    return getattr(getattr(_preferences(), section, None), name, otherwise)
 
 
 def _preferences() -> object | None:
