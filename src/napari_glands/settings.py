@@ -248,6 +248,13 @@ class TrainSettings(StepSettings):
         ge=1,
         le=10,
     )
+    go_on_rounds: int = _setting(
+        1,
+        "Rounds of training again",
+        "How many rounds the last model is trained on, when it goes on from its weights.",
+        ge=1,
+        le=10,
+    )
     batch_size: int = _setting(8, "Batch size", "Crops per training step.", ge=2)
     crop_um: float = _setting(
         240.0, "Crop size", "Side of the square training crops.", unit="µm", ge=80
@@ -305,6 +312,14 @@ class TrainSettings(StepSettings):
         "teach round 1.",
         ge=0,
         le=1,
+    )
+    curated_weight: float = _setting(
+        3.0,
+        "Weight of your decisions",
+        "How many times as much as other pixels those count that you accepted, edited, rejected "
+        "or marked; 1 for as much.",
+        ge=1,
+        le=100,
     )
     sure_gland: float = _setting(
         0.7, "Sure gland", "Probability above which a round's answer teaches gland.", gt=0.5, le=1

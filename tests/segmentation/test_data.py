@@ -1,5 +1,7 @@
 """Training crops: reproducible, and honest about what lies outside an image."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -30,11 +32,13 @@ def equal(a, b):
 
 
 def test_a_crop_has_the_shapes_and_types_the_network_wants():
-    pixels, target, proposal = crops([lesson()], side=45)[0]
+    pixels, target, proposal, curated = crops([lesson()], side=45)[0]
     assert pixels.shape == (3, 48, 48)  # rounded up to the network's stride
-    assert target.shape == proposal.shape == (48, 48)
+    assert target.shape == proposal.shape == curated.shape == (48, 48)
     assert pixels.dtype == torch.float32
     assert target.dtype == proposal.dtype == torch.int64
+    assert curated.dtype == torch.bool
+    assert not curated.any()
     assert set(target.unique().tolist()) <= {0, 1, IGNORE}
 
 
@@ -71,7 +75,7 @@ def test_all_lessons_teach():
 def test_outside_the_view_nothing_is_known():
     data = crops([lesson()])
     for i in range(10):
-        _, target, proposal = data[i]
+        _, target, proposal, _ = data[i]
         assert torch.equal(target == IGNORE, proposal == IGNORE)
     ignored = [bool((data[i][1] == IGNORE).any()) for i in range(10)]
     assert any(ignored)  # turned views leave the crop at their corners
@@ -79,11 +83,21 @@ def test_outside_the_view_nothing_is_known():
 
 @pytest.mark.parametrize("shape", [(20, 30), (20, 200), (200, 20), (5, 7)])
 def test_an_image_smaller_than_a_crop_is_padded_with_ignore(shape):
-    pixels, target, _ = crops([lesson(shape)], side=64)[0]
+    pixels, target, _, _ = crops([lesson(shape)], side=64)[0]
     assert pixels.shape == (3, 64, 64)
     known = (target != IGNORE).float().mean()
     area = np.prod(np.minimum(shape, 64)) / 64**2
     assert 0 <= known < 1.6 * area + 0.01  # the view enlarges by up to 1.25²
+
+
+def test_what_was_curated_is_turned_with_its_pixels_and_nothing_outside_the_view_is():
+    first = lesson()
+    first.pseudo_mask[20:60, 30:70] = 1
+    data = crops([replace(first, curated=first.pseudo_mask == 1)])
+    for i in range(10):
+        _, target, _, curated = data[i]
+        assert torch.equal(target == 1, curated)
+    assert any(bool((data[i][1] == IGNORE).any()) for i in range(10))
 
 
 def test_half_of_the_crops_are_centred_on_a_known_gland():

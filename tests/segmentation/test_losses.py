@@ -42,6 +42,15 @@ def test_cross_entropy_of_nothing_known_is_zero_and_teaches_nothing():
     assert torch.equal(logits.grad, torch.zeros_like(logits))
 
 
+def test_cross_entropy_counts_pixels_by_their_weight():
+    logits = row((0.0, math.log(3)), (0.0, 0.0), (50.0, -50.0))
+    target = torch.tensor([[[1, 0, IGNORE]]])
+    weight = torch.tensor([[[3.0, 1.0, 9.0]]])
+    expected = (-3 * math.log(3 / 4) - math.log(1 / 2)) / 4
+    found = cross_entropy_with_ignore(logits, target, weight)
+    assert found.item() == pytest.approx(expected, abs=1e-6)
+
+
 def test_cross_entropy_leaves_ignored_pixels_alone():
     logits = torch.randn(1, 2, 1, 2, requires_grad=True)
     cross_entropy_with_ignore(logits, torch.tensor([[[1, IGNORE]]])).backward()

@@ -15,7 +15,7 @@ from napari_glands.evaluation.records import Labels
 from napari_glands.evaluation.split import Split
 from napari_glands.exterior import ExteriorMap, apply_exterior, fit_exterior
 from napari_glands.priors import Priors, grow_priors, mine_priors
-from napari_glands.priors.proposals import gland_area
+from napari_glands.priors.decisions import gland_area
 from napari_glands.progress import CancelToken, Report, ignore
 from napari_glands.segmentation import Model, Prediction, predict, train
 from napari_glands.segmentation.instances import gland_instances

@@ -20,7 +20,7 @@ from napari_glands.exterior import choose_device, cluster_exterior, haematoxylin
 from napari_glands.exterior.clustering import cluster_centres, squared_distances
 from napari_glands.exterior.sampling import optical_density, stain_of
 from napari_glands.priors import Priors
-from napari_glands.priors.proposals import IGNORE, gland_area
+from napari_glands.priors.decisions import IGNORE, gland_area
 from napari_glands.progress import CancelToken, Event, Report, ignore
 from napari_glands.segmentation import Model
 from napari_glands.segmentation.data import Lesson

@@ -3,35 +3,39 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import ndimage as ndi
 
 from napari_glands.exterior.glass import bare_glass
 from napari_glands.exterior.sampling import optical_density
+from napari_glands.priors.decisions import (
+    BACKGROUND,
+    EXTERIOR,
+    IGNORE,
+    INTERIOR,
+    UNDECIDED,
+    decisions,
+    gland_area,
+)
 from napari_glands.priors.likeness import gland_likeness
 from napari_glands.priors.prior import Priors
 from napari_glands.settings import Settings
 from napari_glands.slides import Slide
 
-__all__ = [
-    "BACKGROUND",
-    "EXTERIOR",
-    "IGNORE",
-    "INTERIOR",
-    "gland_area",
-    "proposal_map",
-    "rejected_area",
-]
-
-BACKGROUND, EXTERIOR, INTERIOR, IGNORE = 0, 1, 2, 255
+__all__ = ["BACKGROUND", "EXTERIOR", "IGNORE", "INTERIOR", "proposal_map"]
 
 
-def proposal_map(slide: Slide, priors: Priors, settings: Settings | None = None) -> np.ndarray:
+def proposal_map(
+    slide: Slide,
+    priors: Priors,
+    settings: Settings | None = None,
+    *,
+    decided: np.ndarray | None = None,
+) -> np.ndarray:
     """Turn the priors of a slide into what stage 2 may be told.
 
     Interiors of priors that are not rejected are interior; the ring of epithelium around them,
-    and the most gland-like part of the clear exterior, are exterior; the least gland-like tissue,
-    bare glass and rejected priors are background; everything else is ignored, because outside the
-    few priors nothing is known.
+    and the most gland-like part of the clear exterior, are exterior; the least gland-like tissue
+    and bare glass are background; everything else is ignored, because outside the few priors
+    nothing is known. What the user decided stands above all this (`decisions`).
 
     Parameters
     ----------
@@ -41,6 +45,8 @@ def proposal_map(slide: Slide, priors: Priors, settings: Settings | None = None)
         Its priors.
     settings
         Settings of all steps; those of the priors when not given.
+    decided
+        uint8 (y, x): what the user decided on the slide; that on the priors when not given.
 
     Returns
     -------
@@ -58,10 +64,10 @@ def proposal_map(slide: Slide, priors: Priors, settings: Settings | None = None)
     proposal = np.full(grid.shape, IGNORE, np.uint8)
     proposal[_sure_exterior(likeness, priors, train.positive_fraction, ~glass)] = EXTERIOR
     proposal[glass | _least(likeness, ~glass, train.negative_fraction)] = BACKGROUND
-    proposal[rejected_area(priors)] = BACKGROUND
     proposal[gland_area(priors, settings)] = EXTERIOR
     proposal[used] = INTERIOR
-    return proposal
+    decided = decisions(priors, settings=settings) if decided is None else decided
+    return np.where(decided == UNDECIDED, proposal, decided)
 
 
 def _least(values: np.ndarray, among: np.ndarray, share: float) -> np.ndarray:
@@ -81,18 +87,3 @@ def _sure_exterior(
     if count == 0:
         return np.zeros(likeness.shape, bool)
     return clear & (likeness >= np.partition(likeness[clear], -count)[-count])
-
-
-def gland_area(priors: Priors, settings: Settings | None = None) -> np.ndarray:
-    """Pixels, bool (y, x), of the priors in use with the ring of epithelium around them."""
-    settings = settings or priors.settings
-    used = priors.used
-    if not used.any():
-        return used
-    width = priors.grid.pixels(settings.priors.ring_width_um)
-    return ndi.distance_transform_edt(~used) <= width
-
-
-def rejected_area(priors: Priors) -> np.ndarray:
-    """Pixels, bool (y, x), of the priors that the user rejected."""
-    return priors.where("rejected")

@@ -34,12 +34,21 @@ class Lesson:
         uint8 (y, x): 0 background, 1 gland, 255 ignore.
     proposal
         uint8 (y, x): 0 background, 1 exterior, 2 interior, 255 ignore.
+    curated
+        bool (y, x): pixels that teach what the user decided; None for none.
     """
 
     density: np.ndarray
     stain: Stain
     pseudo_mask: np.ndarray
     proposal: np.ndarray
+    curated: np.ndarray | None = None
+
+    @property
+    def masks(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Pseudo mask, proposal, and 1 where curated: each uint8 (y, x)."""
+        curated = np.zeros(self.proposal.shape, bool) if self.curated is None else self.curated
+        return self.pseudo_mask, self.proposal, curated.view(np.uint8)
 
 
 def network_input(density: torch.Tensor, stain: Stain) -> torch.Tensor:
@@ -85,14 +94,16 @@ class GlandCrops(Dataset):
     def __len__(self) -> int:
         return self._length
 
-    def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return pixels (3, y, x), pseudo mask (y, x) and proposal (y, x), both int64."""
+    def __getitem__(
+        self, index: int
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return pixels (3, y, x), pseudo mask and proposal (int64) and curated (bool), (y, x)."""
         rng = np.random.default_rng((*self._seed, index))
         chosen = int(rng.integers(len(self._lessons)))
         lesson = self._lessons[chosen]
         window = self._place(lesson, self._glands[chosen], rng)
         density = _crop(lesson.density, window, self._side, 0.0).astype(np.float32)
-        masks = _crop(np.stack([lesson.pseudo_mask, lesson.proposal]), window, self._side, IGNORE)
+        masks = np.stack([_crop(m[None], window, self._side, IGNORE)[0] for m in lesson.masks])
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(rng.integers(2**31)))
             image, view = self._transform(
@@ -100,8 +111,8 @@ class GlandCrops(Dataset):
                 tv_tensors.Mask(torch.from_numpy(masks)),
             )
         pixels = network_input(image.as_subclass(torch.Tensor), lesson.stain)
-        pseudo_mask, proposal = view.as_subclass(torch.Tensor).long()
-        return pixels, pseudo_mask, proposal
+        pseudo_mask, proposal, curated = view.as_subclass(torch.Tensor).long()
+        return pixels, pseudo_mask, proposal, curated == 1
 
     def _place(
         self, lesson: Lesson, glands: np.ndarray, rng: np.random.Generator

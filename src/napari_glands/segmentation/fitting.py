@@ -23,7 +23,7 @@ from napari_glands.segmentation.module import GlandModule
 from napari_glands.segmentation.network import GlandPSPNet
 from napari_glands.settings import Settings
 
-__all__ = ["fit_round"]
+__all__ = ["OnStep", "fit_round"]
 
 _log = logging.getLogger(__name__)
 

@@ -16,7 +16,9 @@ __all__ = [
 ]
 
 
-def cross_entropy_with_ignore(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+def cross_entropy_with_ignore(
+    logits: torch.Tensor, target: torch.Tensor, weight: torch.Tensor | None = None
+) -> torch.Tensor:
     """Mean cross-entropy over the pixels that are not ignored; 0 when all are.
 
     Parameters
@@ -25,9 +27,15 @@ def cross_entropy_with_ignore(logits: torch.Tensor, target: torch.Tensor) -> tor
         (n, 2, y, x).
     target
         int64 (n, y, x): 0 background, 1 gland, 255 ignore.
+    weight
+        float (n, y, x): how much each pixel counts in the mean; None for all alike.
     """
-    total = F.cross_entropy(logits, target, ignore_index=IGNORE, reduction="sum")
-    return total / (target != IGNORE).sum().clamp_min(1)
+    known = target != IGNORE
+    if weight is None:
+        total = F.cross_entropy(logits, target, ignore_index=IGNORE, reduction="sum")
+        return total / known.sum().clamp_min(1)
+    each = F.cross_entropy(logits, target, ignore_index=IGNORE, reduction="none")
+    return (weight * each).sum() / (weight * known).sum().clamp_min(1)
 
 
 def exterior_embedding(embedding: torch.Tensor, proposal: torch.Tensor) -> torch.Tensor | None:

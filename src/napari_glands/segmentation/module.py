@@ -20,7 +20,7 @@ from napari_glands.settings import TrainSettings
 
 __all__ = ["GlandModule"]
 
-Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
 
 
 class GlandModule(L.LightningModule):
@@ -53,7 +53,7 @@ class GlandModule(L.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
         """Compute the loss of a batch and log its terms apart."""
-        pixels, target, proposal = batch
+        pixels, target, proposal, curated = batch
         logits, embedding = self._seeded_forward(pixels)
         embedding = F.normalize(embedding.float(), dim=1)
         proposal = proposal[:, STRIDE // 2 :: STRIDE, STRIDE // 2 :: STRIDE]
@@ -63,8 +63,10 @@ class GlandModule(L.LightningModule):
             terms["diffusion"] = knowledge_diffusion(embedding, proposal, k)
             terms["push"] = background_push(embedding, proposal, k, self.settings.push_margin)
             if self.omission_step is not None and self.global_step >= self.omission_step:
-                target = _relabelled(target, relabel_omissions(embedding, proposal, k))
-        terms["cross_entropy"] = cross_entropy_with_ignore(logits.float(), target)
+                omissions = relabel_omissions(embedding, proposal, k)
+                target = _relabelled(target, omissions, curated)
+        weight = _curated_weight(curated, self.settings.curated_weight)
+        terms["cross_entropy"] = cross_entropy_with_ignore(logits.float(), target, weight)
         weights = {
             "diffusion": self.settings.diffusion_weight,
             "push": self.settings.push_weight,
@@ -93,7 +95,19 @@ class GlandModule(L.LightningModule):
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
-def _relabelled(target: torch.Tensor, omissions: torch.Tensor) -> torch.Tensor:
-    """Set the omissions, found at the embedding's resolution, to gland at full resolution."""
+def _relabelled(
+    target: torch.Tensor, omissions: torch.Tensor, curated: torch.Tensor
+) -> torch.Tensor:
+    """Set the omissions, found at the embedding's resolution, to gland at full resolution.
+
+    Background that the user decided on is none.
+    """
     full = F.interpolate(omissions[:, None].float(), size=target.shape[-2:])[:, 0] > 0
-    return torch.where(full & (target == 0), GLAND, target)
+    return torch.where(full & (target == 0) & ~curated, GLAND, target)
+
+
+def _curated_weight(curated: torch.Tensor, weight: float) -> torch.Tensor | None:
+    """How much every pixel counts; None where the user decided on none, or all count alike."""
+    if weight == 1 or not curated.any():
+        return None
+    return torch.where(curated, weight, 1.0)

@@ -6,13 +6,13 @@ import numpy as np
 from scipy import ndimage as ndi
 
 from napari_glands.priors import Priors
-from napari_glands.priors.proposals import (
+from napari_glands.priors.decisions import (
     BACKGROUND,
     EXTERIOR,
     IGNORE,
     INTERIOR,
+    UNDECIDED,
     gland_area,
-    rejected_area,
 )
 from napari_glands.settings import Settings
 
@@ -35,11 +35,13 @@ def first_pseudo_mask(proposal: np.ndarray) -> np.ndarray:
     return mask
 
 
-def next_pseudo_mask(probability: np.ndarray, priors: Priors, settings: Settings) -> np.ndarray:
+def next_pseudo_mask(
+    probability: np.ndarray, priors: Priors, decided: np.ndarray, settings: Settings
+) -> np.ndarray:
     """Turn the answer of a round into the target of the next.
 
-    Sure answers teach, the doubtful range between them is ignored, and what the priors (and the
-    user's rejections) say stands above what the network says.
+    Sure answers teach, and the doubtful range between them is ignored. What the priors say stands
+    above what the network says, and what the user decided above both.
 
     Parameters
     ----------
@@ -47,6 +49,8 @@ def next_pseudo_mask(probability: np.ndarray, priors: Priors, settings: Settings
         float (y, x) in [0, 1].
     priors
         The priors of the slide.
+    decided
+        uint8 (y, x): what the user decided on the slide (`decisions`).
     settings
         The bounds of the doubtful range, and the ring width.
 
@@ -58,6 +62,5 @@ def next_pseudo_mask(probability: np.ndarray, priors: Priors, settings: Settings
     mask = np.full(probability.shape, IGNORE, np.uint8)
     mask[probability < settings.train.sure_background] = BACKGROUND
     mask[ndi.binary_fill_holes(probability > settings.train.sure_gland)] = GLAND
-    mask[rejected_area(priors)] = BACKGROUND
     mask[gland_area(priors, settings)] = GLAND
-    return mask
+    return np.where(decided == UNDECIDED, mask, first_pseudo_mask(decided))

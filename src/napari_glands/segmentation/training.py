@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,10 +16,11 @@ import torch
 from napari_glands.errors import GlandsError
 from napari_glands.exterior.device import Device, choose_device
 from napari_glands.exterior.sampling import Stain, optical_density, stain_of
-from napari_glands.priors import Priors, proposal_map, teaching
+from napari_glands.priors import Curated, Priors, proposal_map, teaching
+from napari_glands.priors.decisions import count_decisions, decisions, teaching_pixels
 from napari_glands.progress import Cancelled, CancelToken, Event, Report, ignore
 from napari_glands.segmentation.data import Lesson
-from napari_glands.segmentation.fitting import fit_round
+from napari_glands.segmentation.fitting import OnStep, fit_round
 from napari_glands.segmentation.model import Model
 from napari_glands.segmentation.network import EncoderChoice, GlandPSPNet, build_network
 from napari_glands.segmentation.prediction import gland_probability
@@ -26,7 +28,7 @@ from napari_glands.segmentation.targets import first_pseudo_mask, next_pseudo_ma
 from napari_glands.settings import PredictSettings, Settings
 from napari_glands.slides import Slide
 
-__all__ = ["train"]
+__all__ = ["rounds_of", "train"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,13 +37,52 @@ class _Pupil:
 
     slide: Slide
     priors: Priors
+    decided: np.ndarray
     density: np.ndarray
     stain: Stain
     proposal: np.ndarray
     teaches: bool
 
     def lesson(self, pseudo_mask: np.ndarray) -> Lesson:
-        return Lesson(self.density, self.stain, pseudo_mask, self.proposal)
+        curated = teaching_pixels(self.decided)
+        return Lesson(self.density, self.stain, pseudo_mask, self.proposal, curated)
+
+
+@dataclass(frozen=True, eq=False)
+class _School:
+    """A network with the slides it learns from."""
+
+    network: GlandPSPNet
+    pupils: Sequence[_Pupil]
+    settings: Settings
+    device: Device
+    report: Report
+    cancel: CancelToken
+
+    def first_lessons(self) -> list[Lesson]:
+        """Return the proposals of the slides that teach."""
+        teachers = [pupil for pupil in self.pupils if pupil.teaches]
+        return [pupil.lesson(first_pseudo_mask(pupil.proposal)) for pupil in teachers]
+
+    def next_lessons(self) -> list[Lesson]:
+        """Let the network answer on every slide, and turn its sure answers into lessons."""
+        self.network.eval().to(self.device.torch)
+        return [pupil.lesson(self._next_target(pupil)) for pupil in self.pupils]
+
+    def _next_target(self, pupil: _Pupil) -> np.ndarray:
+        # The network knows the slides that teach; those unlike them are met half-way. What a model
+        # learns does not depend on how it will be used.
+        adaptation = 0 if pupil.teaches else self.settings.train.adaptation
+        probability = gland_probability(
+            self.network,
+            torch.from_numpy(pupil.density),
+            pupil.stain,
+            PredictSettings(adaptation=adaptation),
+            self.settings.general.working_mpp,
+            self.device,
+            lambda _: self.cancel.check(),
+        )
+        return next_pseudo_mask(probability, pupil.priors, pupil.decided, self.settings)
 
 
 def train(
@@ -49,18 +90,19 @@ def train(
     priors: Sequence[Priors],
     settings: Settings | None = None,
     *,
+    glands: Sequence[Curated | None] | None = None,
     start: Model | None = None,
     run_dir: Path | None = None,
     name: str = "glands",
     report: Report = ignore,
     cancel: CancelToken | None = None,
 ) -> Model:
-    """Train a model on the priors of slides.
+    """Train a model on the priors of slides, and on what the user decided.
 
     Round 1 learns from the proposal maps of the slides whose priors cover enough of them; every
-    further round from the sure answers of the round before, on all slides. No ground truth is
-    read, and none decides when to stop: the budget is fixed, and the weights are their running
-    average.
+    further round from the sure answers of the round before, on all slides. What the user decided
+    on priors and glands, and marked, stands above both, and counts more. No ground truth is read,
+    and none decides when to stop: the budget is fixed, and the weights are their running average.
 
     Parameters
     ----------
@@ -70,8 +112,12 @@ def train(
         The priors of each slide, in the same order.
     settings
         Settings of all steps; the defaults when not given.
+    glands
+        The predicted glands of each slide with the user's decisions, in the same order; None for
+        a slide without, or without any.
     start
-        A model to go on from; its encoder and depth must be those of the settings.
+        A model to go on from, for as many further rounds as the settings say: its own sure answers
+        are the first lesson. Its encoder and depth must be those of the settings.
     run_dir
         Folder for checkpoints and the log of losses. A run that was cut off goes on from what
         lies there; without it, nothing outlives the call.
@@ -89,33 +135,25 @@ def train(
     Raises
     ------
     GlandsError
-        When there is no slide, no prior in any slide, priors of another slide or resolution, or
-        no such encoder or device.
+        When there is no slide, nothing to learn from in any slide, priors of another slide or
+        resolution, or no such encoder or device.
     Cancelled
         When the cancel request came before there were weights worth keeping.
     """
     settings, cancel = settings or Settings(), cancel or CancelToken()
-    if len(slides) != len(priors) or not slides:
-        raise GlandsError("Training needs the priors of at least one slide: run stage 1 first.")
-    if not any(p.used.any() for p in priors):
-        raise GlandsError(
-            "No prior was found in any slide, so there is nothing to learn from: draw a few "
-            "glands by hand, choose another exterior cluster, or lower the smallest solidity."
-        )
-    _check_pairs(slides, priors, settings.general.working_mpp)
+    curated = list(glands or [None] * len(priors))
+    teachers = _teachers(slides, priors, curated, settings, start)
     device = choose_device(settings.general.device)
     network, encoder = _network(settings, start)
     report(Event("train", 0.0, f"Training on {device.reason}; {encoder.reason}"))
     clock = time.perf_counter()
-    teachers = teaching(priors, settings)
     pupils = [
-        _pupil(slide, found, settings, i in teachers, cancel)
-        for i, (slide, found) in enumerate(zip(slides, priors, strict=True))
+        _pupil(*known, settings, i in teachers, cancel)
+        for i, known in enumerate(zip(slides, priors, curated, strict=True))
     ]
+    school = _School(network, pupils, settings, device, report, cancel)
     with tempfile.TemporaryDirectory() as scratch:
-        metrics = _run_rounds(
-            network, pupils, teachers, settings, device, run_dir or Path(scratch), report, cancel
-        )
+        metrics = _run_rounds(school, start, run_dir or Path(scratch))
     metrics["seconds"] = round(time.perf_counter() - clock, 1)
     provenance = {
         "encoder": encoder.name,
@@ -125,107 +163,116 @@ def train(
         "device": device.reason,
         "taught_by": [slides[i].id for i in teachers],
         "slides": [slide.id for slide in slides],
+        "decisions": {
+            p.slide_id: count_decisions(p, g) for p, g in zip(priors, curated, strict=True)
+        },
         "versions": {p: version(p) for p in ("napari-glands", "torch", "lightning")},
     }
     weights = {n: t.detach().cpu() for n, t in network.state_dict().items()}
     return Model(name, settings, weights, metrics, provenance)
 
 
-def _check_pairs(slides: Sequence[Slide], priors: Sequence[Priors], mpp: float) -> None:
-    """Refuse priors that are not those of their slide at the working resolution."""
-    for slide, found in zip(slides, priors, strict=True):
-        if found.slide_id != slide.id:
-            raise GlandsError(
-                f"The priors given for {slide.name} are those of {found.slide_id}: give slides and "
-                "priors in the same order."
-            )
-        if found.grid != slide.grid(mpp):
-            raise GlandsError(
-                f"The priors of {slide.name} were found at another working resolution or pixel "
-                "size: set it back, or run stage 1 and the priors again (where you have edited "
-                "them, say that they may be replaced; a copy is kept)."
-            )
-
-
-def _run_rounds(
-    network: GlandPSPNet,
-    pupils: Sequence[_Pupil],
-    teachers: Sequence[int],
+def _teachers(
+    slides: Sequence[Slide],
+    priors: Sequence[Priors],
+    glands: Sequence[Curated | None],
     settings: Settings,
-    device: Device,
-    run_dir: Path,
-    report: Report,
-    cancel: CancelToken,
-) -> dict:
-    """Train the network in place; return its metrics."""
-    rounds = settings.train.rounds
-    lessons = [pupils[i].lesson(first_pseudo_mask(pupils[i].proposal)) for i in teachers]
-    losses: list[float] = []
-    for number in range(1, rounds + 1):
-
-        def on_step(
-            share: float, values: dict[str, float], done: int = number - 1, n: int = len(lessons)
-        ) -> None:
-            noun = "slide" if n == 1 else "slides"
-            message = f"Round {done + 1} of {rounds}, learning from {n} {noun}"
-            report(Event("train", (done + share) / rounds, message, values))
-
-        loss = fit_round(
-            network, lessons, settings, device, number, run_dir / f"round-{number}", on_step, cancel
+    start: Model | None,
+) -> list[int]:
+    """Choose the slides that teach first; refuse what cannot be learned from."""
+    if not len(slides) == len(priors) == len(glands) or not slides:
+        raise GlandsError("Training needs the priors of at least one slide: run stage 1 first.")
+    teachers = teaching(priors, settings, glands)
+    if not teachers and start is None:
+        raise GlandsError(
+            "No prior was found in any slide, so there is nothing to learn from: draw a few "
+            "glands by hand, choose another exterior cluster, or lower the smallest solidity."
         )
-        losses.append(loss)
-        if cancel.cancelled:
-            break
-        if number < rounds:
-            try:
-                lessons = _next_lessons(network, pupils, settings, device, report, cancel)
-            except Cancelled:
-                break
+    for slide, found, curated in zip(slides, priors, glands, strict=True):
+        _check_fit(slide, found, curated, settings.general.working_mpp)
+    return teachers
+
+
+def _check_fit(slide: Slide, priors: Priors, glands: Curated | None, mpp: float) -> None:
+    """Refuse priors or glands of another slide, or priors not at the working resolution."""
+    for found, what in ((priors, "priors"), (glands, "glands")):
+        if found is not None and found.slide_id != slide.id:
+            raise GlandsError(
+                f"The {what} given for {slide.name} are those of {found.slide_id}: give slides and "
+                f"{what} in the same order."
+            )
+    if priors.grid != slide.grid(mpp):
+        raise GlandsError(
+            f"The priors of {slide.name} were found at another working resolution or pixel "
+            "size: set it back, or run stage 1 and the priors again (where you have edited "
+            "them, say that they may be replaced; a copy is kept)."
+        )
+
+
+def _run_rounds(school: _School, start: Model | None, run_dir: Path) -> dict[str, Any]:
+    """Train the network in place; return its metrics.
+
+    Rounds that go on from a model are numbered on, so that they see other crops than its own.
+    """
+    settings, cancel = school.settings, school.cancel
+    before = rounds_of(start) if start else 0
+    rounds = settings.train.go_on_rounds if start else settings.train.rounds
+    losses: list[float] = []
+    try:
+        lessons = school.next_lessons() if start else school.first_lessons()
+        for n in range(1, rounds + 1):
+            on_step = _speaking(school.report, n, rounds, len(lessons))
+            folder = run_dir / f"round-{before + n}"
+            network, device = school.network, school.device
+            loss = fit_round(
+                network, lessons, settings, device, before + n, folder, on_step, cancel
+            )
+            losses.append(loss)
+            cancel.check()
+            if n < rounds:
+                lessons = school.next_lessons()
+    except Cancelled:
+        if not losses:
+            raise
     return {
         "rounds": len(losses),
+        "rounds_before": before,
         "losses": losses,
         "stopped": "cancelled" if cancel.cancelled else "finished",
     }
 
 
-def _next_lessons(
-    network: GlandPSPNet,
-    pupils: Sequence[_Pupil],
-    settings: Settings,
-    device: Device,
-    report: Report,
-    cancel: CancelToken,
-) -> list[Lesson]:
-    """Let the network answer on every slide, and turn its sure answers into lessons."""
-    network.eval().to(device.torch)
-    lessons = []
-    for pupil in pupils:
-        # The network knows the slides that teach; those unlike them are met half-way. What a model
-        # learns does not depend on how it will be used.
-        asking = PredictSettings(adaptation=0 if pupil.teaches else settings.train.adaptation)
-        probability = gland_probability(
-            network,
-            torch.from_numpy(pupil.density),
-            pupil.stain,
-            asking,
-            settings.general.working_mpp,
-            device,
-            lambda _: cancel.check(),
-        )
-        target = next_pseudo_mask(probability, pupil.priors, settings)
-        lessons.append(pupil.lesson(target))
-    return lessons
+def rounds_of(model: Model) -> int:
+    """Return how many rounds a model was trained for, with those of the ones it goes on from."""
+    return int(model.metrics.get("rounds", 0)) + int(model.metrics.get("rounds_before", 0))
+
+
+def _speaking(report: Report, number: int, rounds: int, slides: int) -> OnStep:
+    """Tell the steps of a round as progress of all rounds."""
+    noun = "slide" if slides == 1 else "slides"
+    message = f"Round {number} of {rounds}, learning from {slides} {noun}"
+
+    def on_step(share: float, values: dict[str, float]) -> None:
+        report(Event("train", (number - 1 + share) / rounds, message, values))
+
+    return on_step
 
 
 def _pupil(
-    slide: Slide, priors: Priors, settings: Settings, teaches: bool, cancel: CancelToken
+    slide: Slide,
+    priors: Priors,
+    glands: Curated | None,
+    settings: Settings,
+    teaches: bool,
+    cancel: CancelToken,
 ) -> _Pupil:
     """Read a slide at the working resolution; half precision keeps many slides in memory."""
     cancel.check()
     mpp = settings.general.working_mpp
     density = optical_density(slide.read(mpp)).transpose(2, 0, 1).astype(np.float16)
-    proposal = proposal_map(slide, priors, settings)
-    return _Pupil(slide, priors, density, stain_of(slide, mpp), proposal, teaches)
+    decided = decisions(priors, glands, settings)
+    proposal = proposal_map(slide, priors, settings, decided=decided)
+    return _Pupil(slide, priors, decided, density, stain_of(slide, mpp), proposal, teaches)
 
 
 def _network(settings: Settings, start: Model | None) -> tuple[GlandPSPNet, EncoderChoice]:
