@@ -137,6 +137,42 @@ def test_runner_cancels_what_runs():
     assert runner.wait(10).status == "cancelled"
 
 
+def test_a_paused_job_waits_goes_on_and_can_be_cancelled():
+    ticks = []
+
+    def job(report, cancel):
+        while True:
+            cancel.check()
+            ticks.append(1)
+            time.sleep(0.001)
+
+    def still():
+        time.sleep(0.05)  # the tick under way
+        before = len(ticks)
+        time.sleep(0.05)
+        return len(ticks) == before
+
+    runner = JobRunner()
+    runner.pause()  # nothing to pause is fine
+    runner.start(job)
+    assert not still()
+    runner.pause()
+    assert still()
+    runner.resume()
+    assert not still()
+    runner.pause()
+    runner.cancel()
+    assert runner.wait(10).status == "cancelled"
+
+
+def test_a_cancelled_job_cannot_be_paused():
+    token = CancelToken()
+    token.cancel()
+    token.pause()
+    assert not token.paused
+    token.wait()
+
+
 def test_events_of_left_behind_threads_are_dropped():
     events, late = [], threading.Event()
     leftover = []

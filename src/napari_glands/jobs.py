@@ -149,6 +149,14 @@ class JobHandle(Generic[T]):
         """Ask the job to stop; its outcome follows within a batch or a tile."""
         self.cancel_token.cancel()
 
+    def pause(self) -> None:
+        """Ask the job to wait after its batch or tile."""
+        self.cancel_token.pause()
+
+    def resume(self) -> None:
+        """Let a paused job go on."""
+        self.cancel_token.resume()
+
     @property
     def running(self) -> bool:
         """Whether the outcome is still to come."""
@@ -256,6 +264,18 @@ class JobRunner:
         current = self._current
         if current is not None:
             current.cancel()
+
+    def pause(self) -> None:
+        """Ask the running job, if any, to wait after its batch or tile."""
+        current = self._current
+        if current is not None:
+            current.pause()
+
+    def resume(self) -> None:
+        """Let the running job, if it is paused, go on."""
+        current = self._current
+        if current is not None:
+            current.resume()
 
     def wait(self, timeout: float | None = None) -> Outcome[Any] | None:
         """Wait for the running job; return its outcome, or None when none ends in time."""

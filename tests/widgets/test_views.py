@@ -208,6 +208,53 @@ class TestJobBar:
         assert not bar.cancel_button.isVisible()
         assert bar.status.text() == "Train stopped."
 
+    def test_a_paused_job_says_so_and_resumes(self, shown, qtbot):
+        bar = shown(JobBar())
+        bar.start("Train: starting…")
+        bar.advance(0.2, "Train: Round 1 of 3")
+        with qtbot.waitSignal(bar.pause_toggled) as signal:
+            qtbot.mouseClick(bar.pause_button, LEFT)
+        assert signal.args == [True]
+        bar.advance(0.21, "Train: Round 1 of 3")  # the batch that was under way
+        assert "Paused" in bar.status.text()
+        assert bar.time_left.text() == "Paused"
+        assert bar.pause_button.text() == "Resume"
+        with qtbot.waitSignal(bar.pause_toggled) as signal:
+            qtbot.mouseClick(bar.pause_button, LEFT)
+        assert signal.args == [False]
+        assert bar.status.text() == "Train: Round 1 of 3"
+        assert bar.pause_button.text() == "Pause"
+
+    def test_a_paused_job_can_be_cancelled(self, shown, qtbot):
+        bar = shown(JobBar())
+        bar.start("Train: starting…")
+        qtbot.mouseClick(bar.pause_button, LEFT)
+        with qtbot.waitSignal(bar.cancel_requested):
+            qtbot.mouseClick(bar.cancel_button, LEFT)
+        assert not bar.pause_button.isEnabled()
+        assert "Stopping" in bar.status.text()
+
+    def test_the_time_left_shows_once_it_is_known(self, shown):
+        now = [0.0]
+        bar = shown(JobBar(clock=lambda: now[0]))
+        bar.start("Train: starting…")
+        texts = []
+        for second in range(1, 41):
+            now[0] = second
+            bar.advance(second / 120, "Round 1")
+            texts.append(bar.time_left.text())
+        assert texts[2] == ""
+        assert texts[-1] == "about 1 min left"
+
+    def test_live_preview_is_only_offered_where_there_is_one(self, shown, qtbot):
+        bar = shown(JobBar())
+        bar.start("Priors: starting…")
+        assert not bar.live.isVisible()
+        bar.start("Train: starting…", live=True)
+        with qtbot.waitSignal(bar.live_toggled) as signal:
+            bar.live.click()
+        assert signal.args == [True]
+
 
 class TestProjectBar:
     def test_slides_are_stepped_through_in_a_circle(self, shown, qtbot):

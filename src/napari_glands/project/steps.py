@@ -624,8 +624,7 @@ def _part(report: Report, start: float, share: float) -> Report:
     """Fit the progress of a part into the whole."""
 
     def part(event: Event) -> None:
-        fraction = start + share * event.fraction
-        report(Event(event.step, fraction, event.message, event.values))
+        report(event.within(start, share))
 
     return part
 

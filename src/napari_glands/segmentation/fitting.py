@@ -122,6 +122,7 @@ class _Watcher(Callback):
         if len(self._recent) == _STEPS_PER_EPOCH:
             self._look_back(trainer)
         self._on_step(trainer.global_step / self._iterations, values)
+        self._cancel.wait()
         if self._cancel.cancelled:
             trainer.should_stop = True
 

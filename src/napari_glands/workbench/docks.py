@@ -60,6 +60,8 @@ class _Dock(QWidget):
     def _connect_jobs(self) -> None:
         session = self.session
         self.job_bar.cancel_requested.connect(session.tasks.cancel)
+        self.job_bar.pause_toggled.connect(session.tasks.pause)
+        session.tasks.paused_changed.connect(self.job_bar.show_paused)
         session.job_started.connect(self._on_started)
         session.job_event.connect(self._on_event)
         session.job_ended.connect(self._on_ended)

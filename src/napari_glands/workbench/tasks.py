@@ -34,9 +34,12 @@ class Tasks(QObject):
     -------
     busy_changed
         Whether a long job runs.
+    paused_changed
+        Whether the long job waits.
     """
 
     busy_changed = Signal(bool)
+    paused_changed = Signal(bool)
     _event = Signal(int, object)
     _outcome = Signal(int, object)
     _call = Signal(object)
@@ -102,6 +105,12 @@ class Tasks(QObject):
     def cancel(self) -> None:
         """Ask the long job to stop."""
         self._runner.cancel()
+
+    def pause(self, paused: bool) -> None:
+        """Ask the long job to wait after its batch or tile, or to go on."""
+        if self.busy:
+            (self._runner.pause if paused else self._runner.resume)()
+            self.paused_changed.emit(paused)
 
     def later(
         self,
