@@ -178,7 +178,7 @@ def test_half_replaced_predictions_do_not_count(study, make):
     project.save_prediction(make.prediction(slide))
     attributes = project.path / "slides" / f"{slide.id}.zarr" / "labels" / "glands" / ".zattrs"
     data = json.loads(attributes.read_text())
-    data["napari_glands"]["content"] = "of another run"
+    data["napari_glands"]["prediction"] = "of another run"
     attributes.write_text(json.dumps(data))
     assert project.facts(slide.id, "prediction") is None
 

@@ -39,7 +39,9 @@ def test_an_older_schema_is_migrated_after_a_backup(closed, monkeypatch):
         assert [s.name for s in project.slides] == ["tissue one"]
     (backup,) = closed.glob("project.v0.*.bak.json")
     assert backup.read_text() == old
-    assert json.loads((closed / "project.json").read_text())["schema_version"] == 1
+    assert (
+        json.loads((closed / "project.json").read_text())["schema_version"] == schema.SCHEMA_VERSION
+    )
 
 
 def test_reading_only_migrates_in_memory(closed, monkeypatch):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from napari_glands.atomic import staging_folder
 from napari_glands.errors import GlandsError
-from napari_glands.project import models, registry, schema
+from napari_glands.project import curation, models, registry, schema
 from napari_glands.project.fingerprint import step_fingerprint
 from napari_glands.project.lock import ProjectLock
 from napari_glands.project.schema import ProjectFile, SlideEntry, StepRecord
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from napari_glands.exterior.maps import ExteriorMap
+    from napari_glands.priors.gland import Glands
     from napari_glands.priors.prior import Priors
     from napari_glands.segmentation import Model
     from napari_glands.segmentation.result import Prediction
@@ -287,7 +288,8 @@ class Project:
         slide_id
             Which slide.
         name
-            ``"exterior"``, ``"priors"`` or ``"prediction"``.
+            ``"exterior"``, ``"priors"``, ``"prediction"`` (of its glands, those that count) or
+            ``"glands"`` (all of them, with their states).
 
         Returns
         -------
@@ -296,7 +298,8 @@ class Project:
         """
         store = self._store(slide_id)
         with self._saving:
-            return store.prediction_facts() if name == "prediction" else store.facts(name)
+            special = {"prediction": store.prediction_facts, "glands": store.gland_facts}
+            return special[name]() if name in special else store.facts(name)
 
     def save_exterior(
         self, result: ExteriorMap, *, fingerprint: str | None = None, seconds: float | None = None
@@ -353,9 +356,9 @@ class Project:
                     f"The priors of {self.entry(result.slide_id).name} carry your decisions and "
                     "were not overwritten: ask for it with --replace-curated (they are backed up)."
                 )
-            self._store(result.slide_id).back_up_priors()
+            self.back_up(result.slide_id, "priors")
         elif self.has_grown_priors(result.slide_id):
-            self._store(result.slide_id).back_up_priors()
+            self.back_up(result.slide_id, "priors")
         if fingerprint is None:
             fingerprint = self.priors_fingerprint(result.settings, result.slide_id)
         self._save("priors", result, fingerprint, seconds, curated=False, grown="")
@@ -419,7 +422,7 @@ class Project:
                 if facts.get("content") != base.get("content"):
                     continue
                 if self.has_curated_priors(slide_id):
-                    self._store(slide_id).back_up_priors()
+                    self.back_up(slide_id, "priors")
                 kept = {"curated": facts["curated"], "grown": fingerprint}
                 self._save("priors", grown, facts["fingerprint"], None, **kept)
                 return former, grown
@@ -448,7 +451,7 @@ class Project:
         if facts is None:
             return False
         # A prior that the user deleted leaves no row behind: `curated` remembers that.
-        return facts["curated"] or any(row["state"] != "proposed" for row in facts["table"])
+        return facts["curated"] or _decided(facts["table"])
 
     def has_grown_priors(self, slide_id: str) -> bool:
         """Whether predictions were taken into the saved priors of a slide."""
@@ -461,16 +464,119 @@ class Project:
         fingerprint: str | None = None,
         seconds: float | None = None,
     ) -> None:
-        """Save a prediction; `fingerprint` and `seconds` as for `save_exterior`."""
+        """Save a prediction; what the user decided on former glands stays (`carry_over`).
+
+        Former glands with decisions are copied to ``slides/<id>.backups`` first.
+
+        Parameters
+        ----------
+        result
+            The prediction.
+        fingerprint, seconds
+            As for `save_exterior`.
+        """
+        self.require_writable()
         if fingerprint is None:
             fingerprint = self.prediction_fingerprint(
                 result.settings, result.slide_id, result.model
             )
-        self._save("prediction", result, fingerprint, seconds)
+        store = self._store(result.slide_id)
+        while True:
+            with self._saving:
+                base, former = store.facts("glands") or {}, store.load_former_glands()
+                others = store.other_probabilities(result)
+            glands = curation.taken_over(result, former, others)  # takes a while
+            with self._saving:
+                if (store.facts("glands") or {}).get("content") != base.get("content"):
+                    continue  # edited in the meantime
+                if former is not None:
+                    store.back_up("glands")
+                self._save("prediction", result, fingerprint, seconds, glands=glands)
+                return
 
     def load_prediction(self, slide_id: str) -> Prediction:
-        """Load the prediction of a slide; `GlandsError` when there is none."""
+        """Load the prediction of a slide; `GlandsError` when there is none.
+
+        Its glands are those that count: without what the user rejected, and what is doubtful.
+        """
         return self._loaded(self._store(slide_id).load_prediction, slide_id, "prediction")
+
+    def load_glands(self, slide_id: str) -> Glands:
+        """Load all glands of a slide with their states; `GlandsError` when there are none."""
+        return self._loaded(self._store(slide_id).load_glands, slide_id, "prediction")
+
+    def save_edited_glands(self, result: Glands, *, base: str | None = None) -> str:
+        """Save glands as the user left them; the next prediction respects the decisions.
+
+        Parameters
+        ----------
+        result
+            The glands.
+        base
+            Content of the glands that the user edited, where others may have been saved since;
+            None takes them for those that are saved. Where a new prediction came in between, the
+            decisions are carried over to its glands.
+
+        Returns
+        -------
+        str
+            Content of what was saved; empty when it is not `result` itself.
+
+        Raises
+        ------
+        GlandsError
+            When the slide has no prediction.
+        """
+        self.require_writable()
+        with self._saving:
+            store = self._store(result.slide_id)
+            saved = self.facts(result.slide_id, "glands")
+            if saved is None:
+                raise GlandsError(_missing(self.entry(result.slide_id).name, "prediction"))
+            glands = result
+            if base not in (None, saved["content"]):
+                glands = curation.brought_up_to_date(result, self.load_glands(result.slide_id))
+            self._save("glands", glands, saved["fingerprint"], None, curated=True)
+            content = (store.facts("glands") or {})["content"]
+            return str(content) if glands is result else ""
+
+    def has_curated_glands(self, slide_id: str) -> bool:
+        """Whether the saved glands of a slide carry decisions of the user."""
+        facts = self.facts(slide_id, "glands")
+        return facts is not None and (facts["curated"] or _decided(facts["table"]))
+
+    # ---- copies of what the user made
+
+    def back_up(self, slide_id: str, name: str) -> Path | None:
+        """Copy the priors or glands of a slide to ``slides/<id>.backups``.
+
+        Parameters
+        ----------
+        slide_id
+            Which slide.
+        name
+            ``"priors"`` or ``"glands"``.
+
+        Returns
+        -------
+        Path or None
+            The copy; None when there is nothing to copy.
+        """
+        self.require_writable()
+        with self._saving:
+            return self._store(slide_id).back_up(name)
+
+    def backups(self, slide_id: str, name: str) -> list[Path]:
+        """Return the copies of the priors or glands of a slide, the latest first."""
+        return self._store(slide_id).backups(name)
+
+    def load_backup(self, slide_id: str, path: Path) -> Priors | Glands:
+        """Load one of the `backups`; save it as edited to make it the present version."""
+        store = self._store(slide_id)
+        with self._saving:
+            if path.name.startswith("glands"):
+                return store.load_gland_backup(path)
+            return store.load_prior_backup(path)
 
     # ---- measurements
 
@@ -586,7 +692,7 @@ class Project:
     def _save(
         self,
         name: str,
-        result: ExteriorMap | Priors | Prediction,
+        result: ExteriorMap | Priors | Prediction | Glands,
         fingerprint: str,
         seconds: float | None,
         **facts: Any,
@@ -656,6 +762,11 @@ class Project:
         if version < schema.SCHEMA_VERSION:
             schema.back_up(self.path / "project.json", version)
             schema.write_project_file(self.path / "project.json", self._content)
+
+
+def _decided(table: Iterable[dict[str, Any]]) -> bool:
+    """Whether a table has a row that the user decided on."""
+    return any(row["state"] not in ("proposed", "doubtful") for row in table)
 
 
 def _missing(slide_name: str, step: str) -> str:

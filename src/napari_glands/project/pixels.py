@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_glands.atomic import read_json, write_json
-from napari_glands.project.store import ATTRIBUTE, make_group
+from napari_glands.project.label_folders import ATTRIBUTE, make_group
 
 if TYPE_CHECKING:
     from napari_glands.slides import Slide

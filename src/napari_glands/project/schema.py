@@ -17,10 +17,13 @@ from napari_glands.settings import Settings
 
 __all__ = ["MIGRATIONS", "SCHEMA_VERSION", "ProjectFile", "SlideEntry", "StepRecord"]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 # From version n to n + 1, as plain JSON data.
-MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    # Glands have states and priors strokes since: read where they are, absent in older folders.
+    1: lambda data: {**data, "schema_version": 2},
+}
 
 
 class _Record(BaseModel):

@@ -5,6 +5,7 @@ finished: stopped at any point, by a cancel request or a kill, the same call goe
 A cancelled step returns what it finished.
 
 - Priors that the user accepted, edited or rejected are kept unless `replace_curated` is set.
+- Glands that the user accepted, edited or rejected stay when their slide is predicted again.
 - Priors grown from predictions are kept as long as the step that mined the others has nothing to
   do anew.
 - A slide without a prior is not an error: it teaches from the second round of training on, and is
@@ -348,6 +349,8 @@ def run_predict(
             fingerprint=project.prediction_fingerprint(settings, slide.id, content),
             seconds=time.perf_counter() - began,
         )
+        if project.has_curated_glands(slide.id):
+            report(Event("predict", 1, f"Kept your decisions on the glands of {slide.name}"))
 
     fingerprint = project.prediction_fingerprint(settings, todo[0].id, content)
     with recorded_run(
