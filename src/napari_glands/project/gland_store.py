@@ -75,7 +75,7 @@ class GlandStore(LabelFolders):
         """Save glands of the saved prediction as the user left them; `facts` are kept with them."""
         prediction = self.facts("prediction") or {}
         facts = {name: prediction[name] for name in ("model", "slide_name")} | facts
-        found = prediction.get("found")
+        found = prediction.get("found") or (self.facts("glands") or {}).get("found")
         if found is None:  # a folder from before glands had states: they are as they were found
             found = arrays_digest(self._labels())
         with staging_folder(self._staging) as staging:
@@ -99,6 +99,7 @@ class GlandStore(LabelFolders):
             "table": table,
             "content": digest([arrays_digest(glands.labels), table, prediction]),
             "prediction": prediction,
+            "found": found,
             "counts": prediction if counted == found else digest([prediction, counted]),
             "count": len(np.unique(used[used > 0])),
         }
