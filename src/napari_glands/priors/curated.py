@@ -92,8 +92,9 @@ class Curated:
 
     @property
     def coverage(self) -> float:
-        """Share of the slide's pixels that count."""
-        return float(self.used.mean())
+        """Share of the slide's area that counts, as the table says."""
+        used = sum(row.area_um2 for row in self.table if row.state in USED)
+        return float(used / (self.labels.size * self.grid.pixel_area_um2))
 
     def drawn(self, label: int) -> Row:
         """Return the row of a label that was drawn by hand; its area is still 0."""

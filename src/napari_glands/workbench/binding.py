@@ -21,6 +21,7 @@ from napari_glands.widgets.slides_view import SlideRow, SlidesView
 from napari_glands.widgets.step_view import StepView
 from napari_glands.widgets.train_view import TrainView
 from napari_glands.workbench import actions
+from napari_glands.workbench.describing import describe_glands
 from napari_glands.workbench.layer_editor import count_states
 from napari_glands.workbench.layers import cluster_color
 from napari_glands.workbench.picking import ClusterPicker
@@ -232,14 +233,8 @@ class _Predict(Binding):
     def update(self) -> None:
         super().update()
         shown = self.session.shown
-        prediction = None if shown is None else shown.prediction
-        if prediction is None:
-            self.view.show_summary("")
-            return
-        count = int(prediction.glands.max(initial=0))
-        share = float((prediction.glands > 0).mean())
-        noun = "gland" if count == 1 else "glands"
-        self.view.show_summary(f"This slide: {count} {noun}, {share:.0%} of its area.")
+        glands = None if shown is None else shown.glands
+        self.view.show_summary("" if glands is None else describe_glands(glands))
 
 
 class _Export(Binding):

@@ -205,17 +205,13 @@ class SlideLayers:
 
         return self._renew(build, glands.grid, glands.slide_id, "glands", content, create)
 
-    def show_prediction(self, prediction: Prediction, content: str, *, create: bool) -> None:
-        """Show the probability as an overlay and the glands as outlines."""
-        args = (prediction.grid, prediction.slide_id)
-        self._renew(
-            lambda: _map_layer(prediction.probability, "Probability", _BLUE),
-            *args,
-            "probability",
-            content,
-            create,
-        )
-        self._renew(lambda: _gland_layer(prediction), *args, "glands", content, create)
+    def show_probability(self, prediction: Prediction, content: str, *, create: bool) -> None:
+        """Show the probability as an overlay."""
+
+        def build() -> Image:
+            return _map_layer(prediction.probability, "Probability", _BLUE)
+
+        self._renew(build, prediction.grid, prediction.slide_id, "probability", content, create)
 
     def set_content(self, slide_id: str, role: Role, content: str) -> None:
         """Note which saved content a layer shows."""
@@ -334,13 +330,6 @@ def _cluster_layer(result: ExteriorMap) -> Labels:
         colormap=DirectLabelColormap(color_dict={None: (0, 0, 0, 0), **colors}),
         visible=False,
     )
-
-
-def _gland_layer(prediction: Prediction) -> Labels:
-    """Return the glands as outlines."""
-    glands = Labels(prediction.glands, name="Glands", opacity=1.0)
-    glands.contour = 2
-    return glands
 
 
 def _tag(layer: Layer) -> dict[str, Any]:

@@ -37,10 +37,13 @@ def open_layer(layer: Any, default_mpp: float) -> Slide:
 
 def load_shown(project: Project, slide_id: str, held: Shown | None) -> Shown:
     """Load a slide and its results; what `held` has of the same content is taken from there."""
-    facts = {name: project.facts(slide_id, name) for name in ("exterior", "priors", "prediction")}
+    names = ("exterior", "priors", "prediction", "glands")
+    facts = {name: project.facts(slide_id, name) for name in names}
     contents = {name: str(found["content"]) for name, found in facts.items() if found}
     if facts["exterior"]:
         contents["clusters"] = str(facts["exterior"]["fingerprint"])
+    if facts["prediction"]:
+        contents["probability"] = str(facts["prediction"]["probability"])
     same = held if held is not None and held.slide.id == slide_id else None
     slide = same.slide if same else project.slide(slide_id)
 
@@ -57,6 +60,7 @@ def load_shown(project: Project, slide_id: str, held: Shown | None) -> Shown:
         exterior=result("exterior"),
         priors=result("priors"),
         prediction=result("prediction"),
+        glands=result("glands"),
         contents=contents,
     )
 

@@ -30,7 +30,7 @@ from napari_glands.workbench.tasks import Tasks
 if TYPE_CHECKING:
     import napari
 
-    from napari_glands.priors.prior import Priors
+    from napari_glands.priors.curated import Curated
 
 __all__ = ["Session", "session_of"]
 
@@ -236,7 +236,9 @@ class Session(QObject):
         if shown.priors is not None and self.project is not None:
             self.curation.priors.show(self.project, shown.priors, contents["priors"], create=create)
         if shown.prediction is not None:
-            self.layers.show_prediction(shown.prediction, contents["prediction"], create=create)
+            self.layers.show_probability(shown.prediction, contents["probability"], create=create)
+        if shown.glands is not None and self.project is not None:
+            self.curation.glands.show(self.project, shown.glands, contents["glands"], create=create)
         # Last, so that the view does not jump for want of layers.
         self.layers.show_only(slide_id)
         if fresh:
@@ -260,11 +262,13 @@ class Session(QObject):
         }
         self.refresh(create=True, visible=hidden.get(step))
 
-    def _on_edited(self, priors: Priors, content: str) -> None:
+    def _on_edited(self, curated: Curated, content: str) -> None:
         shown = self.shown
-        if shown is not None and shown.slide.id == priors.slide_id:
-            contents = {**shown.contents, "priors": content}
-            self.shown = replace(shown, priors=priors, contents=contents)
+        if shown is not None and shown.slide.id == curated.slide_id:
+            name = f"{curated.noun}s"
+            contents = {**shown.contents, name: content}
+            changes: dict[str, Any] = {name: curated, "contents": contents}
+            self.shown = replace(shown, **changes)
             self.changed.emit()
 
     def _show_latest_result(self, shown: Shown) -> None:

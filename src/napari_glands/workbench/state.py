@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from napari_glands.exterior.maps import ExteriorMap
+    from napari_glands.priors.gland import Glands
     from napari_glands.priors.prior import Priors
     from napari_glands.project import Project
     from napari_glands.segmentation.result import Prediction
@@ -72,8 +73,11 @@ class Shown:
         Its levels as arrays for the viewer; those that fit are in memory.
     exterior, priors, prediction
         Its results, or None.
+    glands
+        All glands of the prediction with their states, or None.
     contents
-        Digest of each saved result by name: tells whether a layer is up to date.
+        Digest of each saved result by name: tells whether a layer is up to date. That of
+        `prediction` changes with the glands that count, that of `probability` does not.
     """
 
     slide: Slide
@@ -81,6 +85,7 @@ class Shown:
     exterior: ExteriorMap | None
     priors: Priors | None
     prediction: Prediction | None
+    glands: Glands | None
     contents: dict[str, str]
 
 
