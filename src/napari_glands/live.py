@@ -15,6 +15,7 @@ __all__ = ["LiveView", "Wish"]
 logger = logging.getLogger(__name__)
 
 _INTERVAL = 3.0  # seconds between two pictures
+_ASK_AGAIN = 0.2  # seconds until a wish that could not be drawn is looked at again
 _MOST_TIME = 0.08  # share of the run that pictures may take
 
 
@@ -40,12 +41,13 @@ class LiveView:
     Parameters
     ----------
     interval
-        Shortest time in seconds between two pictures. They come less often where drawing one
-        takes long, so that the run is never slowed down by more than a tenth.
+        Shortest time in seconds between two pictures.
+    most_time
+        Share of the run that pictures may take; they come less often where drawing one is slow.
     """
 
-    def __init__(self, interval: float = _INTERVAL) -> None:
-        self._interval = interval
+    def __init__(self, interval: float = _INTERVAL, most_time: float = _MOST_TIME) -> None:
+        self._interval, self._most_time = interval, most_time
         self._lock = threading.Lock()
         self._wish: Wish | None = None
         self._next = 0.0
@@ -85,7 +87,8 @@ class LiveView:
             logger.warning("No further live pictures in this run", exc_info=True)
             picture, self._broken = None, True
         ended = time.monotonic()
-        pause = max(self._interval, (ended - began) / _MOST_TIME)
+        interval = _ASK_AGAIN if picture is None else self._interval
+        pause = max(interval, (ended - began) / self._most_time)
         with self._lock:
             self._next = ended + pause
         return picture

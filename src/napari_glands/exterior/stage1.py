@@ -17,10 +17,12 @@ from napari_glands.exterior.clustering import (
     squared_distances,
 )
 from napari_glands.exterior.device import Device, choose_device
+from napari_glands.exterior.live import exterior_painter
 from napari_glands.exterior.maps import ClusterEvidence, ExteriorMap
 from napari_glands.exterior.network import ShallowCNN
 from napari_glands.exterior.sampling import crop_pool, stain_of, standardise
 from napari_glands.exterior.training import fit_network
+from napari_glands.live import LiveView
 from napari_glands.progress import CancelToken, Event, Report, ignore
 from napari_glands.settings import ExteriorSettings, Settings
 from napari_glands.slides import Slide
@@ -111,10 +113,12 @@ def fit_exterior(
     *,
     report: Report = ignore,
     cancel: CancelToken | None = None,
+    live: LiveView | None = None,
 ) -> ExteriorModel:
     """Train the shallow network and find its clusters.
 
-    Parameters and errors are those of `cluster_exterior`.
+    Parameters and errors are those of `cluster_exterior`; `live` tells which part of which slide
+    somebody looks at while it trains.
     """
     if not slides:
         raise GlandsError("Stage 1 needs at least one slide: add images first.")
@@ -126,13 +130,15 @@ def fit_exterior(
         groups = {"": list(slides)}
     else:
         groups = {slide.id: [slide] for slide in slides}
+    live, paint = live or LiveView(), exterior_painter(slides, settings, device)
     clusterings = {}
     for done, (key, group) in enumerate(groups.items()):
 
-        def on_step(step: int, loss: float, done: int = done) -> None:
+        def on_step(step: int, loss: float, network: ShallowCNN, done: int = done) -> None:
             cancel.check()
             share = (done + (step + 1) / settings.exterior.iterations) / len(groups)
-            report(Event("exterior", share, "Clustering the exterior", {"loss": loss}))
+            picture = live.picture(lambda wish: paint(network, wish))
+            report(Event("exterior", share, "Clustering the exterior", {"loss": loss}, picture))
 
         clusterings[key] = _fit_group(group, settings, device, on_step)
     return ExteriorModel(clusterings, device, settings)

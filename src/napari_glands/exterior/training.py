@@ -14,7 +14,7 @@ from napari_glands.settings import ExteriorSettings
 
 __all__ = ["fit_network"]
 
-Step = Callable[[int, float], None]
+Step = Callable[[int, float, ShallowCNN], None]
 
 _MOMENTUM = 0.9  # as published
 _PHOTOMETRIC_JITTER = 0.1  # in standard deviations of the optical density
@@ -40,7 +40,8 @@ def fit_network(
     seed
         Start of the weights, the order of the crops and the views.
     on_step
-        Called after each step with its number and its loss; it may raise to stop.
+        Called after each step with its number, its loss and the network, which it must not
+        change; it may raise to stop.
 
     Returns
     -------
@@ -62,7 +63,7 @@ def fit_network(
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
-        on_step(step, loss.detach().item())
+        on_step(step, loss.detach().item(), network)
     return network.eval()
 
 

@@ -18,9 +18,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from napari_glands.errors import GlandsError
+from napari_glands.live import LiveView
 from napari_glands.progress import Cancelled, CancelToken, Event, Report, ignore
 from napari_glands.project.folder import Project
 from napari_glands.project.runs import recorded_run
@@ -76,6 +78,7 @@ def run_exterior(
     *,
     report: Report = ignore,
     cancel: CancelToken | None = None,
+    live: LiveView | None = None,
 ) -> StepResult:
     """Map the exterior of all slides (stage 1).
 
@@ -87,6 +90,8 @@ def run_exterior(
         Saved as the project's; its own when not given.
     report, cancel
         Progress and cancel request.
+    live
+        Tells which part of which slide somebody looks at while the step runs.
 
     Raises
     ------
@@ -134,13 +139,17 @@ def run_exterior(
             if shared:
                 fit_report = _part(run.report, 0, start)
                 with _opened(project, project.slides) as slides:
-                    model = fit_exterior(slides, settings, report=fit_report, cancel=cancel)
+                    model = fit_exterior(
+                        slides, settings, report=fit_report, cancel=cancel, live=live
+                    )
         except Cancelled:
             return StepResult("exterior", (), _ids(kept), time.perf_counter() - clock)
 
         def work(slide: Slide, report: Report) -> None:
             began = time.perf_counter()
-            fitted = model or fit_exterior([slide], settings, report=report, cancel=cancel)
+            fitted = model or fit_exterior(
+                [slide], settings, report=report, cancel=cancel, live=live
+            )
             mapped = apply_exterior(fitted, slide, cancel=cancel)
             project.save_exterior(
                 mapped,
@@ -232,6 +241,7 @@ def run_train(
     name: str = DEFAULT_MODEL,
     report: Report = ignore,
     cancel: CancelToken | None = None,
+    live: LiveView | None = None,
 ) -> StepResult:
     """Train a model on the slides that have priors (stage 2).
 
@@ -240,7 +250,7 @@ def run_train(
 
     Parameters
     ----------
-    project, settings, report, cancel
+    project, settings, report, cancel, live
         As for `run_exterior`.
     name
         Of the model; a former one of that name is replaced.
@@ -290,6 +300,7 @@ def run_train(
                     name=name,
                     report=run.report,
                     cancel=cancel,
+                    live=live,
                 )
         except Cancelled:  # before there was a model
             return StepResult("train", (), (), time.perf_counter() - clock)
@@ -307,12 +318,13 @@ def run_predict(
     name: str = DEFAULT_MODEL,
     report: Report = ignore,
     cancel: CancelToken | None = None,
+    live: LiveView | None = None,
 ) -> StepResult:
     """Predict the glands of all slides with a saved model.
 
     Parameters
     ----------
-    project, settings, report, cancel
+    project, settings, report, cancel, live
         As for `run_exterior`.
     name
         Of the model.
@@ -343,7 +355,7 @@ def run_predict(
 
     def work(slide: Slide, report: Report) -> None:
         began = time.perf_counter()
-        prediction = predict(model, slide, settings, report=report, cancel=cancel)
+        prediction = predict(model, slide, settings, report=report, cancel=cancel, live=live)
         project.save_prediction(
             prediction,
             fingerprint=project.prediction_fingerprint(settings, slide.id, content),
@@ -475,12 +487,13 @@ def run_all(
     *,
     report: Report = ignore,
     cancel: CancelToken | None = None,
+    live: LiveView | None = None,
 ) -> RunSummary:
     """Run all steps in order; a cancelled run returns the summary of what there is.
 
     Parameters
     ----------
-    project, settings, report, cancel
+    project, settings, report, cancel, live
         As for `run_exterior`.
 
     Raises
@@ -489,7 +502,14 @@ def run_all(
         As the steps.
     """
     cancel = cancel or CancelToken()
-    for run_step in (run_exterior, run_priors, run_train, run_predict, run_measure):
+    steps: tuple[Callable[..., StepResult], ...] = (
+        partial(run_exterior, live=live),
+        run_priors,
+        partial(run_train, live=live),
+        partial(run_predict, live=live),
+        run_measure,
+    )
+    for run_step in steps:
         if cancel.cancelled:
             break
         run_step(project, settings, report=report, cancel=cancel)

@@ -12,10 +12,12 @@ from torch.nn import functional as F
 from napari_glands.exterior.device import Device, choose_device
 from napari_glands.exterior.glass import bare_glass
 from napari_glands.exterior.sampling import Stain, optical_density, stain_of
-from napari_glands.progress import CancelToken, Event, Report, ignore
+from napari_glands.live import LiveView, Wish
+from napari_glands.progress import CancelToken, Event, Picture, Report, ignore
 from napari_glands.segmentation.adaptation import adapted_to
 from napari_glands.segmentation.data import network_input
 from napari_glands.segmentation.instances import gland_instances
+from napari_glands.segmentation.live import gland_picture, is_learning
 from napari_glands.segmentation.model import Model
 from napari_glands.segmentation.network import STRIDE, GlandPSPNet
 from napari_glands.segmentation.result import Prediction
@@ -37,6 +39,7 @@ def predict(
     *,
     report: Report = ignore,
     cancel: CancelToken | None = None,
+    live: LiveView | None = None,
 ) -> Prediction:
     """Predict the glands of a slide.
 
@@ -51,6 +54,8 @@ def predict(
         resolution is always the model's.
     report, cancel
         Progress and cancel request.
+    live
+        Tells which part of which slide somebody looks at while it is predicted.
 
     Returns
     -------
@@ -70,11 +75,20 @@ def predict(
     density = torch.from_numpy(optical_density(slide.read(mpp)).transpose(2, 0, 1))
     network = model.network().to(device.torch).to(memory_format=torch.channels_last)
 
+    grid, live = slide.grid(mpp), live or LiveView()
+    drawn: set[Wish] = set()  # what is predicted does not change any more: once is enough
+
+    def draw(wish: Wish) -> Picture | None:
+        if wish.slide_id != slide.id or wish in drawn or is_learning(network):
+            return None
+        drawn.add(wish)
+        return gland_picture(network, wish, grid, density, stain, device)
+
     def on_tiles(fraction: float) -> None:
         cancel.check()
-        report(Event("predict", fraction, f"Predicting {slide.name}"))
+        picture = live.picture(draw)
+        report(Event("predict", fraction, f"Predicting {slide.name}", picture=picture))
 
-    grid = slide.grid(mpp)
     probability = gland_probability(
         network, density, stain, settings.predict, mpp, device, on_tiles
     )

@@ -16,11 +16,13 @@ import torch
 from napari_glands.errors import GlandsError
 from napari_glands.exterior.device import Device, choose_device
 from napari_glands.exterior.sampling import Stain, optical_density, stain_of
+from napari_glands.live import LiveView, Wish
 from napari_glands.priors import Curated, Priors, proposal_map, teaching
 from napari_glands.priors.decisions import count_decisions, decisions, teaching_pixels
-from napari_glands.progress import Cancelled, CancelToken, Event, Report, ignore
+from napari_glands.progress import Cancelled, CancelToken, Event, Picture, Report, ignore
 from napari_glands.segmentation.data import Lesson
 from napari_glands.segmentation.fitting import OnStep, fit_round
+from napari_glands.segmentation.live import gland_picture
 from napari_glands.segmentation.model import Model
 from napari_glands.segmentation.network import EncoderChoice, GlandPSPNet, build_network
 from napari_glands.segmentation.prediction import gland_probability
@@ -58,6 +60,7 @@ class _School:
     device: Device
     report: Report
     cancel: CancelToken
+    live: LiveView
 
     def first_lessons(self) -> list[Lesson]:
         """Return the proposals of the slides that teach."""
@@ -68,6 +71,14 @@ class _School:
         """Let the network answer on every slide, and turn its sure answers into lessons."""
         self.network.eval().to(self.device.torch)
         return [pupil.lesson(self._next_target(pupil)) for pupil in self.pupils]
+
+    def picture(self, wish: Wish) -> Picture | None:
+        """Draw what the network sees now in a slide of the school."""
+        for pupil in self.pupils:
+            if pupil.slide.id == wish.slide_id:
+                grid, device = pupil.priors.grid, self.device
+                return gland_picture(self.network, wish, grid, pupil.density, pupil.stain, device)
+        return None
 
     def _next_target(self, pupil: _Pupil) -> np.ndarray:
         # The network knows the slides that teach; those unlike them are met half-way. What a model
@@ -96,6 +107,7 @@ def train(
     name: str = "glands",
     report: Report = ignore,
     cancel: CancelToken | None = None,
+    live: LiveView | None = None,
 ) -> Model:
     """Train a model on the priors of slides, and on what the user decided.
 
@@ -126,6 +138,8 @@ def train(
     report, cancel
         Progress and cancel request. A cancelled training returns the weights it has, with
         ``metrics["stopped"] == "cancelled"``.
+    live
+        Tells which part of which slide somebody looks at while it trains.
 
     Returns
     -------
@@ -151,7 +165,7 @@ def train(
         _pupil(*known, settings, i in teachers, cancel)
         for i, known in enumerate(zip(slides, priors, curated, strict=True))
     ]
-    school = _School(network, pupils, settings, device, report, cancel)
+    school = _School(network, pupils, settings, device, report, cancel, live or LiveView())
     with tempfile.TemporaryDirectory() as scratch:
         metrics = _run_rounds(school, start, run_dir or Path(scratch))
     metrics["seconds"] = round(time.perf_counter() - clock, 1)
@@ -221,7 +235,7 @@ def _run_rounds(school: _School, start: Model | None, run_dir: Path) -> dict[str
     try:
         lessons = school.next_lessons() if start else school.first_lessons()
         for n in range(1, rounds + 1):
-            on_step = _speaking(school.report, n, rounds, len(lessons))
+            on_step = _speaking(school, n, rounds, len(lessons))
             folder = run_dir / f"round-{before + n}"
             network, device = school.network, school.device
             loss = fit_round(
@@ -247,13 +261,14 @@ def rounds_of(model: Model) -> int:
     return int(model.metrics.get("rounds", 0)) + int(model.metrics.get("rounds_before", 0))
 
 
-def _speaking(report: Report, number: int, rounds: int, slides: int) -> OnStep:
+def _speaking(school: _School, number: int, rounds: int, slides: int) -> OnStep:
     """Tell the steps of a round as progress of all rounds."""
     noun = "slide" if slides == 1 else "slides"
     message = f"Round {number} of {rounds}, learning from {slides} {noun}"
 
     def on_step(share: float, values: dict[str, float]) -> None:
-        report(Event("train", (number - 1 + share) / rounds, message, values))
+        picture = school.live.picture(school.picture)
+        school.report(Event("train", (number - 1 + share) / rounds, message, values, picture))
 
     return on_step
 
