@@ -172,6 +172,8 @@ class GlandStore(LabelFolders):
         facts = facts_in(folder)
         labels = read_array(folder, "0").astype(np.int32)
         present = self.load_glands()
+        if "table" not in facts:  # a copy of a folder from before glands had states
+            facts = {**facts, "table": _proposed(labels, grid_of(facts).pixel_area_um2)}
         if present is not None and present.grid == grid_of(facts):
             return _glands(labels, facts, present.probability)
         return _glands(labels, facts, np.zeros(labels.shape, np.uint8))
@@ -201,6 +203,15 @@ def _without_states(facts: dict[str, Any]) -> dict[str, Any]:
         "prediction": content,
         "counts": content,
     }
+
+
+def _proposed(labels: np.ndarray, pixel_area: float) -> list[dict[str, Any]]:
+    """Return a table in which nothing is decided."""
+    pairs = zip(*np.unique(labels[labels > 0], return_counts=True), strict=True)
+    return [
+        {"id": int(n), "state": "proposed", "score": 1.0, "area_um2": float(count * pixel_area)}
+        for n, count in pairs
+    ]
 
 
 def _prediction(folder: Path, facts: dict[str, Any], glands: np.ndarray) -> Prediction:
