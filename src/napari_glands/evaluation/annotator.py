@@ -17,6 +17,7 @@ from napari_glands.evaluation.metrics import compare, score
 __all__ = ["FROM_SCRATCH", "Candidate", "Effort", "correct", "paint"]
 
 _COVERED = 0.5  # share of a true gland that a detection has to cover, as in the GlaS challenge
+_SPANNED = 0.25  # share of a true gland in a row from which the user sees that it is part of it
 
 FROM_SCRATCH = {
     # napari 0.9: a new label (M), then encircle the gland with the right button held.
@@ -108,7 +109,7 @@ def correct(candidates: Sequence[Candidate], truth: np.ndarray, goal: float) -> 
 
     Every row costs at least one key. A row that covers several glands is split, one stroke per cut;
     fragments of a gland are joined by one stroke; what is no gland is rejected; a row too small for
-    its gland is rejected and the gland drawn. A tool costs one key when it is taken up.
+    its gland is rejected too, and the gland drawn. A tool costs one key when it is taken up.
 
     Parameters
     ----------
@@ -161,13 +162,18 @@ class _Desk:
         """Decide on one row."""
         if number not in self._masks:  # joined to an earlier one
             return
-        covered = [t for t in self._covered(number) if not self._taken(t, number)]
-        if len(covered) > 1:
-            self._split(number, covered, effort)
-        elif covered:
+        spanned = self._covered(number, _SPANNED)
+        if len(spanned) > 1:
+            self._split(number, spanned, effort)
+        elif self._covered(number):
             self._counts.add(number)
             effort.act("accept")
-        elif fragments := self._fragments(number):
+        else:
+            self._mend(number, effort)
+
+    def _mend(self, number: int, effort: Effort) -> None:
+        """Join a row that is too small for a gland with the rest of that, or reject it."""
+        if fragments := self._fragments(number):
             self._join(fragments, effort)
         else:
             self._drop(number)
@@ -179,18 +185,18 @@ class _Desk:
         effort.act("draw")
         self._add(self._truth == label)
 
-    def _taken(self, label: int, number: int) -> bool:
-        return any(label in self._covered(n) for n in self._counts if n != number)
-
-    def _split(self, number: int, covered: list[int], effort: Effort) -> None:
+    def _split(self, number: int, spanned: list[int], effort: Effort) -> None:
+        """Cut a row between the glands that it spans; small pieces are mended."""
         self._take("split", effort)
-        effort.act("split", len(covered) - 1)
+        effort.act("split", len(spanned) - 1)
         mask = self._masks[number]
         self._drop(number)
-        distance = [ndi.distance_transform_edt(self._truth != label) for label in covered]
+        distance = [ndi.distance_transform_edt(self._truth != label) for label in spanned]
         nearest = np.argmin(distance, axis=0)
-        for n in range(len(covered)):
-            self._add(mask & (nearest == n))
+        pieces = [self._add(mask & (nearest == n)) for n in range(len(spanned))]
+        for piece in pieces:
+            if not self._covered(piece):
+                self._mend(piece, effort)
 
     def _join(self, numbers: list[int], effort: Effort) -> None:
         self._take("merge", effort)
@@ -203,7 +209,7 @@ class _Desk:
     def _fragments(self, number: int) -> list[int]:
         """Rows that together with this one cover a gland of which each is a part."""
         home = self._home(number)
-        if home is None or self._taken(home, number):
+        if home is None:
             return []
         parts = [n for n in self._masks if self._home(n) == home]
         union = np.any([self._masks[n] for n in parts], axis=0)
@@ -217,15 +223,17 @@ class _Desk:
         best = int(counts[1:].argmax()) + 1 if len(counts) > 1 else 0
         return best if best and counts[best] >= _COVERED * mask.sum() else None
 
-    def _covered(self, number: int) -> list[int]:
+    def _covered(self, number: int, share: float = _COVERED) -> list[int]:
+        """True glands of which at least a share lies in a row."""
         counts = np.bincount(self._truth[self._masks[number]], minlength=len(self._areas))
-        enough = counts >= _COVERED * np.maximum(self._areas, 1)
+        enough = counts >= share * np.maximum(self._areas, 1)
         return [int(t) for t in np.flatnonzero(enough) if t]
 
-    def _add(self, mask: np.ndarray) -> None:
-        self._masks[self._next] = mask
-        self._counts.add(self._next)
-        self._next += 1
+    def _add(self, mask: np.ndarray) -> int:
+        number, self._next = self._next, self._next + 1
+        self._masks[number] = mask
+        self._counts.add(number)
+        return number
 
     def _drop(self, number: int) -> None:
         self._counts.discard(number)
