@@ -6,17 +6,16 @@ from pathlib import Path
 
 import numpy as np
 from skimage.io import imsave
-from skimage.morphology import dilation, disk
-from skimage.segmentation import find_boundaries
 
 from napari_glands.evaluation.material import Material
 from napari_glands.evaluation.quality import Run
 from napari_glands.evaluation.records import LEFT_OUT, evaluation_of
 from napari_glands.slides.label_resampling import nearest
+from napari_glands.slides.outlines import draw_outlines
 
 __all__ = ["draw_comparison", "write_pictures"]
 
-_TRUTH, _PREDICTION = (0, 230, 255), (255, 230, 0)  # on a black line, seen on any stain
+_TRUTH, _PREDICTION = (0, 230, 255), (255, 230, 0)
 _GAP = 8
 
 
@@ -69,13 +68,8 @@ def draw_comparison(pixels: np.ndarray, truth: np.ndarray, glands: np.ndarray) -
         uint8 (y, 2 x + gap, 3).
     """
     gap = np.full((len(pixels), _GAP, 3), 255, np.uint8)
-    left, right = _outlined(pixels, truth, _TRUTH), _outlined(pixels, glands, _PREDICTION)
+    left, right = (
+        draw_outlines(pixels, nearest(labels, pixels.shape[:2]), colour)
+        for labels, colour in ((truth, _TRUTH), (glands, _PREDICTION))
+    )
     return np.concatenate([left, gap, right], axis=1)
-
-
-def _outlined(pixels: np.ndarray, labels: np.ndarray, colour: tuple[int, int, int]) -> np.ndarray:
-    line = find_boundaries(nearest(labels, pixels.shape[:2]), mode="inner")
-    drawn = pixels.copy()
-    drawn[dilation(line, disk(2))] = 0
-    drawn[dilation(line, disk(1))] = colour
-    return drawn

@@ -5,9 +5,10 @@ from napari_glands.export.colours import label_colours
 from napari_glands.export.geojson import export_geojson
 from napari_glands.export.labels import StoredLabels, read_labels, write_labels
 from napari_glands.export.omezarr import export_ome_zarr, write_image
-from napari_glands.export.png import PngFiles, draw_outlines, export_png, file_name
+from napari_glands.export.png import PngFiles, export_png, file_name
 from napari_glands.export.polygons import gland_polygons
 from napari_glands.export.table import export_csv
+from napari_glands.slides.outlines import draw_outlines
 
 __all__ = [
     "PngFiles",

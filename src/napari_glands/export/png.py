@@ -9,21 +9,16 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import tifffile
 from PIL import Image
-from skimage.morphology import dilation, disk
-from skimage.segmentation import find_boundaries
 
 from napari_glands.export.aside import written_aside
 from napari_glands.export.source import Pixels, picture
 from napari_glands.slides.label_resampling import nearest
+from napari_glands.slides.outlines import draw_outlines
 
 if TYPE_CHECKING:
     from napari_glands.segmentation.result import Prediction
 
-__all__ = ["PngFiles", "draw_outlines", "export_png", "file_name"]
-
-# Yellow in black shows on pink, purple, brown and white, and to every kind of colour vision.
-_LINE = (255, 230, 0)
-_HALO = (0, 0, 0)
+__all__ = ["PngFiles", "export_png", "file_name"]
 
 
 class PngFiles(NamedTuple):
@@ -91,29 +86,6 @@ def export_png(
     with written_aside(overlay_path, overwrite=overwrite) as aside:
         Image.fromarray(draw_outlines(pixels, glands)).save(aside)
     return PngFiles(labels_path, overlay_path)
-
-
-def draw_outlines(pixels: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Draw the outlines of labels on a picture.
-
-    Parameters
-    ----------
-    pixels
-        uint8 (y, x, 3).
-    labels
-        int (y, x) of the same size.
-
-    Returns
-    -------
-    numpy.ndarray
-        uint8 (y, x, 3), a copy: yellow lines of 3 pixels with a black rim, inside each object
-        and over its border.
-    """
-    line = dilation(find_boundaries(labels, mode="inner"), disk(1))
-    drawn = pixels.copy()
-    drawn[dilation(line, disk(1))] = _HALO
-    drawn[line] = _LINE
-    return drawn
 
 
 def file_name(name: str) -> str:
