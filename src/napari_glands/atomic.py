@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 __all__ = [
     "existing_folder",
@@ -21,24 +21,32 @@ __all__ = [
     "staging_folder",
     "write_json",
     "write_text",
+    "written_whole",
 ]
 
 # A folder that is being replaced waits under this ending until its successor is in place.
 FORMER = ".former"
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a text file (UTF-8) aside, flush it to the disk, and rename it into place."""
+@contextmanager
+def written_whole(path: Path) -> Iterator[IO[bytes]]:
+    """Give a file to write aside; at the end it is flushed to the disk and renamed into place."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
     try:
-        with aside.open("w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        with aside.open("wb") as file:
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(aside, path)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file (UTF-8) that is there in full or not at all."""
+    with written_whole(path) as file:
+        file.write(text.encode("utf-8"))
 
 
 def write_json(path: Path, data: Any) -> None:

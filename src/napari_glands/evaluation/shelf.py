@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -13,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_glands.atomic import read_json, write_json
+from napari_glands.atomic import read_json, write_json, written_whole
 
 __all__ = ["Shelf"]
 
@@ -72,11 +71,8 @@ class Shelf:
 
 def _write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write arrays by number: their names are those of images, which may be any."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}")
-    with aside.open("wb") as file:
+    with written_whole(path) as file:
         np.savez_compressed(file, *arrays.values())
-    os.replace(aside, path)
 
 
 def _read_arrays(path: Path, names: Sequence[str]) -> dict[str, np.ndarray]:
