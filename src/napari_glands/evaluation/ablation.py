@@ -238,14 +238,18 @@ def ablation_table(results: Sequence[RowResult], groups: Sequence[str]) -> list[
     groups
         Groups of the images, ``"all"`` first.
     """
-    default = _figures(results, "default", "all")
+    figures = {
+        name: {group: _figures(results, name, group) for group in groups}
+        for name in dict.fromkeys(result.row for result in results)
+    }
+    default = figures["default"]["all"] if "default" in figures else {}
     table = []
-    for name in dict.fromkeys(result.row for result in results):
-        found = _figures(results, name, "all")
+    for name, by_group in figures.items():
         row: dict[str, Any] = {"row": name}
-        for group in groups:
+        for group, pooled in by_group.items():
             title = "pooled mIOU" if group == "all" else f"{group} mIOU"
-            row[title] = _cell([f["miou"] for f in _figures(results, name, group).values()])
+            row[title] = _cell([f["miou"] for f in pooled.values()])
+        found = by_group["all"]
         row["object F1"] = _cell([f["object_f1"] for f in found.values()])
         shared = [seed for seed in found if seed in default]
         gains = [found[seed]["miou"] - default[seed]["miou"] for seed in shared]
@@ -293,7 +297,7 @@ def _made(row: Row, settings: Settings, labeller: Labeller, material: Material) 
         return RowResult(row.name, seed, (), str(error))
     records = score_labels(
         {row.stage: labels},
-        material.read_truths(),
+        material.truths,
         material.slides,
         material.grades,
         labeller.split,
@@ -305,9 +309,11 @@ def _figures(results: Sequence[RowResult], row: str, group: str) -> dict[int, di
     """Pooled left-out figures of a row by seed."""
     figures = {}
     for result in results:
+        if result.row != row:
+            continue
         chosen = [r for r in result.records if r.part == LEFT_OUT and group in ("all", r.grade)]
         evaluation = evaluation_of(chosen)
-        if result.row == row and evaluation is not None:
+        if evaluation is not None:
             pooled = evaluation.pooled
             figures[result.seed] = {"miou": pooled.miou, "object_f1": pooled.object_f1}
     return figures

@@ -96,11 +96,14 @@ class Labeller:
         if stage == "prior interiors":
             return {i: _interiors(self.priors(settings)[i]) for i in self.scored}
         if stage == "priors with their exterior":
-            masks = [gland_area(p, settings) for p in self.priors(settings)]
+            priors = self.priors(settings)
+            masks = {i: gland_area(priors[i], settings) for i in self.scored}
         else:
             maps = self.exteriors(settings)
-            masks = [ndi.binary_fill_holes(m.clusters == m.cluster) for m in maps]
-        return {i: instances_of(masks[i], self.slides[i], settings) for i in self.scored}
+            masks = {
+                i: ndi.binary_fill_holes(maps[i].clusters == maps[i].cluster) for i in self.scored
+            }
+        return {i: instances_of(mask, self.slides[i], settings) for i, mask in masks.items()}
 
     def exteriors(self, settings: Settings) -> list[ExteriorMap]:
         """Run stage 1 on the images that teach and map all images with it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ class Material:
         The images.
     read_truths
         Returns the masks, int (y, x) instances at level 0, in the order of the slides. It is
-        called only after all labels of a run were made.
+        called once, through `truths`.
     grades
         The grade of every image; images without grades are of one group.
     masks
@@ -62,6 +63,11 @@ class Material:
             raise GlandsError(f"There are {len(self.grades)} grades for {len(self.slides)} images.")
         if len({slide.name for slide in self.slides}) < len(self.slides):
             raise GlandsError("Two images have the same name, which figures go by: rename one.")
+
+    @cached_property
+    def truths(self) -> Sequence[np.ndarray]:
+        """The masks, to be asked for only after all labels of a run, or of a row, were made."""
+        return self.read_truths()
 
     @property
     def groups(self) -> tuple[str, ...]:

@@ -41,12 +41,11 @@ def write_pictures(runs: list[Run], material: Material, folder: Path) -> list[Pa
     ranked = sorted(report.images, key=lambda image: image.scores.miou)
     chosen = {"worst": ranked[0], "median": ranked[len(ranked) // 2], "best": ranked[-1]}
     positions = {slide.name: i for i, slide in enumerate(material.slides)}
-    truths = material.read_truths()
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for rank, image in chosen.items():
         i = positions[image.name]
-        picture = draw_comparison(material.slides[i].read(), truths[i], glands[image.name])
+        picture = draw_comparison(material.slides[i].read(), material.truths[i], glands[image.name])
         written.append(folder / f"{rank}-miou-{image.scores.miou:.3f}-{image.name}.png")
         imsave(written[-1], picture, check_contrast=False)
     return written

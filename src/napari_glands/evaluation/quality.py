@@ -151,7 +151,7 @@ def _run(labeller: Labeller, material: Material, settings: Settings, fold: int, 
         targets = naive_targets(labeller.priors(settings), settings)
         labels[NAIVE] = _taught(labeller, targets, settings, NAIVE)
     labeller.report(Event("evaluate", 0.0, "All labels are made: reading the masks"))
-    truths = material.read_truths()
+    truths = material.truths
     if peers:
         targets = true_targets(truths, material.slides, settings)
         labels[SUPERVISED] = _taught(labeller, targets, settings, SUPERVISED)
