@@ -33,7 +33,8 @@ METHOD = (
 )
 """The stages of the method, in their order."""
 
-_BEFORE_PREDICT = ("general", "exterior", "priors", "train")
+# What a step makes depends on its own settings and on those before it.
+_STEPS = ("general", "exterior", "priors", "train", "predict")
 
 T = TypeVar("T")
 
@@ -119,7 +120,7 @@ class Labeller:
                 "A network per image cannot be applied to the images that are left out: choose "
                 "--network shared for a benchmark."
             )
-        return self._once("exterior", settings, ("general", "exterior"), make)
+        return self._once("exterior", settings, make)
 
     def priors(self, settings: Settings) -> list[Priors]:
         """Mine the priors of all images."""
@@ -131,7 +132,7 @@ class Labeller:
                 for slide, found in zip(self.slides, maps, strict=True)
             ]
 
-        return self._once("priors", settings, ("general", "exterior", "priors"), make)
+        return self._once("priors", settings, make)
 
     def model(self, settings: Settings) -> Model:
         """Train stage 2 on the images that teach."""
@@ -148,7 +149,7 @@ class Labeller:
             self.cancel.check()  # a cancelled training returns what it has; that is no result
             return model
 
-        return self._once("train", settings, _BEFORE_PREDICT, make)
+        return self._once("train", settings, make)
 
     def predictions(self, settings: Settings) -> dict[int, Prediction]:
         """Predict the images."""
@@ -159,7 +160,7 @@ class Labeller:
                 i: predict(model, self.slides[i], settings, cancel=self.cancel) for i in self.scored
             }
 
-        return self._once("predict", settings, (*_BEFORE_PREDICT, "predict"), make)
+        return self._once("predict", settings, make)
 
     def _grown(self, settings: Settings) -> Labels:
         priors = self.priors(settings)
@@ -172,11 +173,9 @@ class Labeller:
     def _teachers(self, items: Sequence[T]) -> list[T]:
         return [items[i] for i in self.split.taught]
 
-    def _once(
-        self, step: str, settings: Settings, depends: tuple[str, ...], make: Callable[[], T]
-    ) -> T:
+    def _once(self, step: str, settings: Settings, make: Callable[[], T]) -> T:
         """Make something, unless it was what was made last with settings that agree."""
-        key = settings.model_dump_json(include=set(depends))
+        key = settings.model_dump_json(include=set(_STEPS[: _STEPS.index(step) + 1]))
         if step not in self._kept or self._kept[step][0] != key:
             with self.watch.timing(step):
                 self._kept[step] = (key, make())
