@@ -16,7 +16,7 @@ CPU = choose_device("cpu")
 def network():
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return build_network("resnet18", "none")[0].eval()
+        return build_network("resnet18", "none", 4)[0].eval()
 
 
 @pytest.fixture(scope="module")

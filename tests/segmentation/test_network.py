@@ -10,7 +10,7 @@ from napari_glands.segmentation.network import STRIDE, GlandPSPNet, build_networ
 
 @pytest.fixture(scope="module")
 def network():
-    return build_network("resnet18", "none")[0].eval()
+    return build_network("resnet18", "none", 4)[0].eval()
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(64, 64), (8, 40), (72, 48)])
@@ -39,11 +39,11 @@ def test_an_encoder_that_cannot_be_so_deep_is_refused():
 
 def test_an_unknown_encoder_is_refused_with_a_suggestion():
     with pytest.raises(GlandsError, match=r"'resnet19'.*resnet18"):
-        build_network("resnet19", "none")
+        build_network("resnet19", "none", 4)
 
 
 def test_random_weights_on_request_say_so():
-    _, choice = build_network("resnet18", "none")
+    _, choice = build_network("resnet18", "none", 4)
     assert (choice.name, choice.weights) == ("resnet18", "none")
     assert choice.reason == "random weights were asked for"
 
@@ -69,7 +69,7 @@ def offline(monkeypatch):
 
 
 def test_without_a_network_training_starts_from_random_weights_and_says_so(offline):
-    network, choice = build_network("resnet18", "imagenet")
+    network, choice = build_network("resnet18", "imagenet", 4)
     assert offline == ["imagenet", None]
     assert choice.weights == "none"
     assert "imagenet weights of resnet18 could not be downloaded" in choice.reason
@@ -87,7 +87,7 @@ def test_an_unreachable_hub_is_left_alone_only_while_weights_are_looked_for(offl
             super().__init__(encoder, None, depth)
 
     monkeypatch.setattr(module, "GlandPSPNet", Looking)
-    _, choice = build_network("resnet18", "imagenet")
+    _, choice = build_network("resnet18", "imagenet", 4)
     assert seen == [True]
     assert choice.weights == "imagenet"
     assert module.constants.HF_HUB_OFFLINE is False

@@ -196,7 +196,7 @@ def test_cancel_stops_within_one_batch_and_keeps_the_weights(slide, priors, fast
 def test_a_cancelled_model_has_learned_something(slide, priors, fast, model):
     cancel, report, _ = cancelling(3)
     stopped = train([slide], [priors], fast, report=report, cancel=cancel)
-    fresh = build_network("resnet18", "none")[0].state_dict()
+    fresh = build_network("resnet18", "none", fast.train.depth)[0].state_dict()
     name = "psp.segmentation_head.0.weight"
     assert not torch.equal(stopped.weights[name], fresh[name])
     assert not same(stopped, model)
@@ -311,7 +311,7 @@ def test_patience_ends_a_round_whose_loss_stands_still(slide, priors, fast, monk
 
 
 def test_omissions_become_gland_from_their_step_on(fast):
-    network = build_network("resnet18", "none")[0]
+    network = build_network("resnet18", "none", fast.train.depth)[0]
     torch.manual_seed(0)
     pixels = torch.randn(2, 3, 64, 64)
     proposal = torch.zeros(2, 64, 64, dtype=torch.int64)

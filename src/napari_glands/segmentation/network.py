@@ -15,7 +15,6 @@ from huggingface_hub import constants
 from torch import nn
 
 from napari_glands.errors import GlandsError
-from napari_glands.settings import TrainSettings
 
 __all__ = ["STRIDE", "EncoderChoice", "GlandPSPNet", "build_network"]
 
@@ -24,7 +23,6 @@ _log = logging.getLogger(__name__)
 STRIDE = 8  # pixels of the input per pixel of the embedding
 _HUB_PATIENCE = 5.0  # seconds
 CLASSES = 2  # background, gland
-DEPTH: int = TrainSettings.model_fields["depth"].default
 _STRIDED_STAGES = 3  # after them, a pixel of the features is STRIDE pixels of the input
 
 
@@ -65,7 +63,7 @@ class GlandPSPNet(nn.Module):
         aggregation by dilated convolutions", ICLR 2016.
     """
 
-    def __init__(self, encoder: str, weights: str | None, depth: int = DEPTH) -> None:
+    def __init__(self, encoder: str, weights: str | None, depth: int) -> None:
         super().__init__()
         self.psp = smp.PSPNet(
             encoder,
@@ -91,9 +89,7 @@ class GlandPSPNet(nn.Module):
         return self.psp.segmentation_head(embedding), embedding
 
 
-def build_network(
-    encoder: str, weights: str, depth: int = DEPTH
-) -> tuple[GlandPSPNet, EncoderChoice]:
+def build_network(encoder: str, weights: str, depth: int) -> tuple[GlandPSPNet, EncoderChoice]:
     """Build the network, falling back to random weights when pretrained ones cannot be had.
 
     Parameters
