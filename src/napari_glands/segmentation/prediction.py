@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import torch
 from monai.inferers import SlidingWindowInferer
+from torch import nn
 from torch.nn import functional as F
 
 from napari_glands.exterior.device import Device, choose_device
@@ -136,10 +139,70 @@ def gland_probability(
         float32 (y, x) in [0, 1].
     """
     rows, columns = density.shape[1:]
-    pixels = network_input(density.float(), stain)[None]
-    pixels = F.pad(pixels, (0, -columns % STRIDE, 0, -rows % STRIDE), mode="replicate")
-    tile = round(settings.tile_um / mpp / STRIDE) * STRIDE
-    roi = [min(tile, n) for n in pixels.shape[2:]]
+    density = density.float()
+    pixels = _padded(network_input(density, stain)[None])
+    roi = _tile_shape(pixels.shape[2:], settings, mpp)
+    views = _FLIPS if settings.flips else _FLIPS[:1]
+    samples = _samples(density, roi) if settings.adaptation else []
+    share = settings.adaptation if samples else 0.0
+    passes = len(views) * (_batches(pixels.shape[2:], roi, settings) + len(samples))
+    shown = (pixels[(..., *place)].flip(axes) for axes in views for place in samples)
+    with _counted(network, passes, on_tiles), adapted_to(shown, network, share, device):
+        padded = _blended(network, pixels, views, roi, settings, device)
+    probability = padded[:rows, :columns].cpu().numpy()
+    probability[bare_glass(density.numpy(), mpp)] = 0
+    return probability
+
+
+def _padded(pixels: torch.Tensor) -> torch.Tensor:
+    """Repeat the last row and column until the sides are multiples of the stride."""
+    rows, columns = pixels.shape[2:]
+    return F.pad(pixels, (0, -columns % STRIDE, 0, -rows % STRIDE), mode="replicate")
+
+
+def _tile_shape(shape: torch.Size, settings: PredictSettings, mpp: float) -> list[int]:
+    """Rows and columns of a tile: a multiple of the stride, and no more than there are."""
+    side = round(settings.tile_um / mpp / STRIDE) * STRIDE
+    return [min(side, n) for n in shape]
+
+
+def _samples(density: torch.Tensor, roi: list[int]) -> list[tuple[slice, slice]]:
+    """Choose evenly spread tiles, without overlap, that hold tissue; none of too few pixels."""
+    shape = density.shape[1:]
+    if shape.numel() < _FEWEST_PIXELS or min(roi) < 2 * STRIDE:
+        return []
+    corners = [range(0, max(1, n - side + 1), side) for n, side in zip(shape, roi, strict=True)]
+    places = [(slice(y, y + roi[0]), slice(x, x + roi[1])) for y in corners[0] for x in corners[1]]
+    thick = _TISSUE * float(density.mean())
+    tissue = [place for place in places if float(density[(..., *place)].mean()) >= thick]
+    chosen = tissue or places
+    return chosen[:: -(-len(chosen) // _MOST_TILES)]
+
+
+@contextmanager
+def _counted(network: nn.Module, passes: int, on_tiles: Callable[[float], None]) -> Iterator[None]:
+    """Report the share that is done before each of a number of forward passes."""
+    done = itertools.count()
+
+    def report(*_: object) -> None:
+        on_tiles(min(1.0, next(done) / passes))
+
+    hook = network.register_forward_pre_hook(report)
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
+def _blended(
+    network: nn.Module,
+    pixels: torch.Tensor,
+    views: Sequence[tuple[int, ...]],
+    roi: list[int],
+    settings: PredictSettings,
+    device: Device,
+) -> torch.Tensor:
+    """Mean over the views of the tiles' answers, blended with Gaussian weights: (y, x)."""
     inferer = SlidingWindowInferer(
         roi,
         sw_batch_size=settings.batch_size,
@@ -148,48 +211,14 @@ def gland_probability(
         sw_device=device.torch,
         device=torch.device("cpu"),
     )
-    views = _FLIPS if settings.flips else _FLIPS[:1]
-    enough = rows * columns >= _FEWEST_PIXELS and min(roi) >= 2 * STRIDE
-    share = settings.adaptation if enough else 0.0
-    samples = _samples(density.float(), roi) if share else []
-    batches = len(views) * (_batches(pixels.shape[2:], roi, settings) + len(samples))
-    done = 0
 
-    def one_more() -> None:
-        nonlocal done
-        on_tiles(min(1.0, done / batches))
-        done += 1
-
-    def sampled() -> Iterator[torch.Tensor]:
-        for axes in views:
-            for place in samples:
-                one_more()
-                yield pixels[(..., *place)].flip(axes)
-
-    def forward(tiles: torch.Tensor) -> torch.Tensor:
-        one_more()
+    def gland(tiles: torch.Tensor) -> torch.Tensor:
         with device.autocast():
             logits, _ = network(tiles.contiguous(memory_format=torch.channels_last))
         return logits.float().softmax(dim=1)[:, 1:]
 
-    with adapted_to(sampled(), network, share, device):
-        answers = [
-            torch.as_tensor(inferer(pixels.flip(axes), forward)).flip(axes) for axes in views
-        ]
-    probability = torch.stack(answers).mean(dim=0)[0, 0, :rows, :columns].cpu().numpy()
-    probability[bare_glass(density.numpy(), mpp)] = 0
-    return probability
-
-
-def _samples(density: torch.Tensor, roi: list[int]) -> list[tuple[slice, slice]]:
-    """Choose evenly spread tiles, without overlap, that hold tissue."""
-    shape = density.shape[1:]
-    corners = [range(0, max(1, n - side + 1), side) for n, side in zip(shape, roi, strict=True)]
-    places = [(slice(y, y + roi[0]), slice(x, x + roi[1])) for y in corners[0] for x in corners[1]]
-    thick = _TISSUE * float(density.mean())
-    tissue = [place for place in places if float(density[(..., *place)].mean()) >= thick]
-    chosen = tissue or places
-    return chosen[:: -(-len(chosen) // _MOST_TILES)]
+    answers = [torch.as_tensor(inferer(pixels.flip(axes), gland)).flip(axes) for axes in views]
+    return torch.stack(answers).mean(dim=0)[0, 0]
 
 
 def _batches(shape: torch.Size, roi: list[int], settings: PredictSettings) -> int:
