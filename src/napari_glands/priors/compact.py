@@ -14,7 +14,7 @@ from scipy import ndimage as ndi
 from skimage import measure, morphology
 from skimage.segmentation import clear_border
 
-from napari_glands.priors.rings import Ring, widened
+from napari_glands.priors.rings import Ring, deeper_than, widened
 from napari_glands.priors.scores import RingScores, Stability
 
 __all__ = ["compact_exteriors"]
@@ -59,7 +59,7 @@ def compact_exteriors(
             if not min_area <= region.area <= 4 * max_area or region.solidity < _MIN_SOLIDITY:
                 continue
             whole = Ring(float(level), region.slice, region.image, float(region.solidity))
-            core = ndi.distance_transform_edt(np.pad(region.image, 1))[1:-1, 1:-1] > ring_width
+            core = deeper_than(region.image, ring_width)
             if min_area <= core.sum() <= max_area:
                 inner = Ring(whole.level, whole.box, core, whole.solidity)
                 contrast = _step_outside(exterior, whole, ring_width)

@@ -10,11 +10,11 @@ import itertools
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import ndimage as ndi
 from skimage import measure, segmentation
 
 from napari_glands.errors import GlandsError
 from napari_glands.priors.prior import Prior, Priors
+from napari_glands.priors.rings import deeper_than
 from napari_glands.settings import Settings
 from napari_glands.slides import Grid
 
@@ -129,8 +129,8 @@ def _candidates(
     found = []
     for region in measure.regionprops(glands):
         gland, inside = region.image_filled, probability[region.slice]
-        depth = ndi.distance_transform_edt(np.pad(gland, 1))[1:-1, 1:-1]
-        interior = (depth > grid.pixels(wishes.ring_width_um)) & (inside > _SURE_INTERIOR)
+        core = deeper_than(gland, grid.pixels(wishes.ring_width_um))
+        interior = core & (inside > _SURE_INTERIOR)
         score = float((inside[gland] > _SURE).mean())
         if interior.sum() >= smallest and score >= wishes.grow_score:
             found.append(_Candidate(region.slice, interior, score, float(region.solidity)))

@@ -12,6 +12,7 @@ from skimage import measure
 __all__ = [
     "Ring",
     "closed_rings",
+    "deeper_than",
     "enclosed_by",
     "exterior_levels",
     "resolve_overlaps",
@@ -92,6 +93,11 @@ def closed_rings(
     for region in measure.regionprops(enclosed_by(wall)):
         if min_area <= region.area <= max_area and region.solidity >= min_solidity:
             yield Ring(level, region.slice, region.image_filled, float(region.solidity))
+
+
+def deeper_than(mask: np.ndarray, width: float) -> np.ndarray:
+    """Return the pixels, bool (y, x), deeper in a mask than a width; outside its box is outside."""
+    return ndi.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1] > width
 
 
 def widened(
