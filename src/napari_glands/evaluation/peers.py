@@ -18,7 +18,7 @@ from skimage import color, filters
 
 from napari_glands.exterior import choose_device, cluster_exterior, haematoxylin_preview
 from napari_glands.exterior.clustering import cluster_centres, squared_distances
-from napari_glands.exterior.sampling import optical_density, stain_of
+from napari_glands.exterior.sampling import density_planes, stain_of
 from napari_glands.priors import Priors
 from napari_glands.priors.decisions import IGNORE, gland_area
 from napari_glands.progress import CancelToken, Event, Report, ignore
@@ -180,6 +180,6 @@ def _one_plain_round(settings: Settings) -> Settings:
 
 
 def _lesson(slide: Slide, target: np.ndarray, mpp: float) -> Lesson:
-    density = optical_density(slide.read(mpp)).transpose(2, 0, 1).astype(np.float16)
+    density = density_planes(slide.read(mpp)).astype(np.float16)
     nothing_known = np.full(target.shape, IGNORE, np.uint8)
     return Lesson(density, stain_of(slide, mpp), target, nothing_known)

@@ -11,7 +11,7 @@ import torch
 
 from napari_glands.evaluation.peers import PUBLISHED_RECIPE
 from napari_glands.exterior import choose_device, cluster_exterior
-from napari_glands.exterior.sampling import optical_density, stain_of
+from napari_glands.exterior.sampling import density_planes, stain_of
 from napari_glands.segmentation.data import network_input
 from napari_glands.segmentation.network import build_network
 from napari_glands.segmentation.prediction import gland_probability
@@ -76,9 +76,7 @@ def _prediction_seconds(slide: Slide, settings: Settings) -> tuple[float, float]
     network, _ = build_network(settings.train.encoder, "none", settings.train.depth)
     network = network.eval().to(device.torch).to(memory_format=torch.channels_last)
     stain = stain_of(slide, mpp)
-    density = torch.from_numpy(
-        np.ascontiguousarray(optical_density(slide.read(mpp)).transpose(2, 0, 1))
-    )
+    density = torch.from_numpy(np.ascontiguousarray(density_planes(slide.read(mpp))))
     side = [n - n % 8 for n in density.shape[1:]]
     pixels = network_input(density, stain)[None, :, : side[0], : side[1]].to(device.torch)
 

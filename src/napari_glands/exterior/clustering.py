@@ -10,6 +10,7 @@ from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
 from napari_glands.exterior.maps import ClusterEvidence
+from napari_glands.exterior.sampling import haematoxylin
 
 __all__ = ["choose_exterior", "cluster_centres", "cluster_evidence", "soft_memberships"]
 
@@ -96,18 +97,16 @@ def cluster_evidence(
         Smallest share of the pixels that an exterior may have.
     """
     labels = np.concatenate([c.ravel() for c in clusters])
-    haematoxylin = _mean_by_cluster([color.rgb2hed(image)[..., 0] for image in images], labels, k)
+    stain = _mean_by_cluster([haematoxylin(image) for image in images], labels, k)
     lightness = _mean_by_cluster([color.rgb2lab(image)[..., 0] for image in images], labels, k)
     area = np.bincount(labels, minlength=k) / len(labels)
     adjacency = _adjacency(clusters, k, palest=int(lightness.argmax()))
-    score = (_unit(haematoxylin) + 1 - _unit(lightness) + _ADJACENCY_WEIGHT * adjacency) / (
+    score = (_unit(stain) + 1 - _unit(lightness) + _ADJACENCY_WEIGHT * adjacency) / (
         2 + _ADJACENCY_WEIGHT
     )
     score[area < min_area] = -1
     return tuple(
-        ClusterEvidence(
-            c + 1, *(float(v[c]) for v in (haematoxylin, lightness, area, adjacency, score))
-        )
+        ClusterEvidence(c + 1, *(float(v[c]) for v in (stain, lightness, area, adjacency, score)))
         for c in range(k)
     )
 

@@ -6,9 +6,11 @@ import numpy as np
 from scipy import ndimage as ndi
 from skimage import morphology, segmentation
 
-__all__ = ["bare_glass"]
+from napari_glands.exterior.sampling import density_planes
 
-_DENSITY = 0.07  # largest optical density of glass in any channel
+__all__ = ["bare_glass", "glass_of"]
+
+_GLASS_DENSITY = 0.07  # optical density that smoothed glass is below in every channel
 _SMOOTHING_UM = 2.5
 # Smaller white areas may be lumens, which belong to their gland; those within the image have to be
 # larger than the largest interior of a prior, so that none is ever erased.
@@ -35,10 +37,15 @@ def bare_glass(density: np.ndarray, mpp: float) -> np.ndarray:
         bool (y, x).
     """
     darkest = density.max(axis=0).astype(np.float32)
-    white = ndi.gaussian_filter(darkest, _SMOOTHING_UM / mpp) < _DENSITY
+    white = ndi.gaussian_filter(darkest, _SMOOTHING_UM / mpp) < _GLASS_DENSITY
     large = _at_least(white, _SMALLEST_AT_BORDER_UM2 / mpp**2)
     inside = segmentation.clear_border(large)
     return (large & ~inside) | _at_least(inside, _SMALLEST_UM2 / mpp**2)
+
+
+def glass_of(rgb: np.ndarray, mpp: float) -> np.ndarray:
+    """Find the bare glass, bool (y, x), of an image, uint8 (y, x, 3), of a pixel size in µm."""
+    return bare_glass(density_planes(rgb), mpp)
 
 
 def _at_least(mask: np.ndarray, area: float) -> np.ndarray:

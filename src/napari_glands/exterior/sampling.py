@@ -1,4 +1,4 @@
-"""What the shallow network sees: standardised pixels, as a pool of crops drawn once."""
+"""Stain from pixels, and what the shallow network sees: crops drawn once, standardised."""
 
 from __future__ import annotations
 
@@ -7,13 +7,22 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from skimage import color
 
 from napari_glands.slides import Region, Slide
 
-__all__ = ["Stain", "crop_pool", "optical_density", "stain_of", "standardise"]
+__all__ = [
+    "Stain",
+    "crop_pool",
+    "density_planes",
+    "haematoxylin",
+    "optical_density",
+    "stain_of",
+    "standardise",
+]
 
 _THUMBNAIL_PIXELS = 1_000_000
-_GLASS_DENSITY = 0.1  # optical density below which a pixel is bare glass
+_TISSUE_DENSITY = 0.1  # optical density in any channel above which a single pixel is tissue
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,12 +38,26 @@ def optical_density(rgb: np.ndarray) -> np.ndarray:
     return -np.log((rgb.astype(np.float32) + 1) / 256)
 
 
+def density_planes(rgb: np.ndarray) -> np.ndarray:
+    """Convert uint8 RGB (y, x, 3) to the planes of its optical density, float32 (3, y, x)."""
+    return optical_density(rgb).transpose(2, 0, 1)
+
+
+def haematoxylin(rgb: np.ndarray) -> np.ndarray:
+    """Separate the haematoxylin, float64 (y, x), of uint8 RGB by colour deconvolution.
+
+    Source: Ruifrok and Johnston, "Quantification of histochemical staining by color
+    deconvolution", 2001.
+    """
+    return color.rgb2hed(rgb)[..., 0]
+
+
 def stain_of(slide: Slide, mpp: float) -> Stain:
     """Measure a slide's stain on a thumbnail, so that slides can be made alike."""
     pixels = slide.shape[0] * slide.shape[1] * (slide.mpp / mpp) ** 2
     coarse = mpp * max(1.0, (pixels / _THUMBNAIL_PIXELS) ** 0.5)
     density = optical_density(slide.read(coarse)).reshape(-1, 3)
-    tissue = density[density.max(axis=1) > _GLASS_DENSITY]
+    tissue = density[density.max(axis=1) > _TISSUE_DENSITY]
     if len(tissue) < 0.01 * len(density):
         tissue = density
     return Stain(tissue.mean(axis=0), tissue.std(axis=0) + 1e-3)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage as ndi
 from scipy.stats import rankdata
-from skimage import color
 
-from napari_glands.exterior.glass import bare_glass
+from napari_glands.exterior.glass import glass_of
 from napari_glands.exterior.maps import ExteriorMap
-from napari_glands.exterior.sampling import optical_density
+from napari_glands.exterior.sampling import haematoxylin
 from napari_glands.settings import PriorSettings
 from napari_glands.slides import Slide
 
@@ -31,9 +30,9 @@ def ring_channels(slide: Slide, exterior: ExteriorMap, wishes: PriorSettings) ->
     rgb = slide.read(exterior.settings.general.working_mpp)
     maps = [exterior.exterior]
     if wishes.stain_rings:
-        maps.append(color.rgb2hed(rgb)[..., 0].astype(np.float32))
+        maps.append(haematoxylin(rgb).astype(np.float32))
     grid = exterior.grid
-    tissue = ~bare_glass(optical_density(rgb).transpose(2, 0, 1), grid.pixel_area_um2**0.5)
+    tissue = ~glass_of(rgb, grid.pixel_area_um2**0.5)
     width = grid.pixels(wishes.smoothing_um)
     return [ranked(ndi.gaussian_filter(values, width), tissue) for values in maps]
 

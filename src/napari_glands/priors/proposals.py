@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_glands.exterior.glass import bare_glass
-from napari_glands.exterior.sampling import optical_density
+from napari_glands.exterior.glass import glass_of
 from napari_glands.priors.decisions import (
     BACKGROUND,
     EXTERIOR,
@@ -58,7 +57,7 @@ def proposal_map(
     rgb = slide.read(settings.general.working_mpp)
     mpp = grid.pixel_area_um2**0.5
     likeness = gland_likeness(rgb, priors.exterior / np.float32(255), mpp)
-    glass = bare_glass(optical_density(rgb).transpose(2, 0, 1), mpp)
+    glass = glass_of(rgb, mpp)
     train = settings.train
 
     proposal = np.full(grid.shape, IGNORE, np.uint8)

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from napari_glands.exterior.device import Device, choose_device
 from napari_glands.exterior.glass import bare_glass
-from napari_glands.exterior.sampling import Stain, optical_density, stain_of
+from napari_glands.exterior.sampling import Stain, density_planes, stain_of
 from napari_glands.live import LiveView, Wish
 from napari_glands.progress import CancelToken, Event, Picture, Report, ignore
 from napari_glands.segmentation.adaptation import adapted_to
@@ -75,7 +75,7 @@ def predict(
     device = choose_device(settings.general.device)
     mpp = model.settings.general.working_mpp
     stain = stain_of(slide, mpp)
-    density = torch.from_numpy(optical_density(slide.read(mpp)).transpose(2, 0, 1))
+    density = torch.from_numpy(density_planes(slide.read(mpp)))
     network = model.network().to(device.torch).to(memory_format=torch.channels_last)
 
     grid, live = slide.grid(mpp), live or LiveView()

@@ -15,7 +15,7 @@ import torch
 
 from napari_glands.errors import GlandsError
 from napari_glands.exterior.device import Device, choose_device
-from napari_glands.exterior.sampling import Stain, optical_density, stain_of
+from napari_glands.exterior.sampling import Stain, density_planes, stain_of
 from napari_glands.live import LiveView, Wish
 from napari_glands.priors import Curated, Priors, proposal_map, teaching
 from napari_glands.priors.decisions import count_decisions, decisions, teaching_pixels
@@ -284,7 +284,7 @@ def _pupil(
     """Read a slide at the working resolution; half precision keeps many slides in memory."""
     cancel.check()
     mpp = settings.general.working_mpp
-    density = optical_density(slide.read(mpp)).transpose(2, 0, 1).astype(np.float16)
+    density = density_planes(slide.read(mpp)).astype(np.float16)
     decided = decisions(priors, glands, settings)
     proposal = proposal_map(slide, priors, settings, decided=decided)
     return _Pupil(slide, priors, decided, density, stain_of(slide, mpp), proposal, teaches)
