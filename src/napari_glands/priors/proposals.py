@@ -19,7 +19,7 @@ from napari_glands.priors.prior import Priors
 from napari_glands.settings import Settings
 from napari_glands.slides import Slide
 
-__all__ = ["BACKGROUND", "EXTERIOR", "IGNORE", "INTERIOR", "proposal_map"]
+__all__ = ["BACKGROUND", "EXTERIOR", "IGNORE", "INTERIOR", "proposal_map", "proposals_in"]
 
 
 def proposal_map(
@@ -53,8 +53,16 @@ def proposal_map(
         uint8 (y, x): 0 background, 1 exterior, 2 interior, 255 ignore.
     """
     settings = settings or priors.settings
-    grid, used = priors.grid, priors.used
     rgb = slide.read(settings.general.working_mpp)
+    decided = decisions(priors, settings=settings) if decided is None else decided
+    return proposals_in(rgb, priors, decided, settings)
+
+
+def proposals_in(
+    rgb: np.ndarray, priors: Priors, decided: np.ndarray, settings: Settings
+) -> np.ndarray:
+    """Return the proposal map of pixels, uint8 (y, x, 3), that were read already."""
+    grid, used = priors.grid, priors.used
     mpp = grid.pixel_area_um2**0.5
     likeness = gland_likeness(rgb, priors.exterior / np.float32(255), mpp)
     glass = glass_of(rgb, mpp)
@@ -65,7 +73,6 @@ def proposal_map(
     proposal[glass | _least(likeness, ~glass, train.negative_fraction)] = BACKGROUND
     proposal[gland_area(priors, settings)] = EXTERIOR
     proposal[used] = INTERIOR
-    decided = decisions(priors, settings=settings) if decided is None else decided
     return np.where(decided == UNDECIDED, proposal, decided)
 
 

@@ -17,8 +17,9 @@ from napari_glands.errors import GlandsError
 from napari_glands.exterior.device import Device, choose_device
 from napari_glands.exterior.sampling import Stain, density_planes, stain_of
 from napari_glands.live import LiveView, Wish
-from napari_glands.priors import Curated, Priors, proposal_map, teaching
+from napari_glands.priors import Curated, Priors, teaching
 from napari_glands.priors.decisions import count_decisions, decisions, teaching_pixels
+from napari_glands.priors.proposals import proposals_in
 from napari_glands.progress import Cancelled, CancelToken, Event, Picture, Report, ignore
 from napari_glands.segmentation.data import Lesson
 from napari_glands.segmentation.fitting import OnStep, fit_round
@@ -284,9 +285,10 @@ def _pupil(
     """Read a slide at the working resolution; half precision keeps many slides in memory."""
     cancel.check()
     mpp = settings.general.working_mpp
-    density = density_planes(slide.read(mpp)).astype(np.float16)
+    rgb = slide.read(mpp)
+    density = density_planes(rgb).astype(np.float16)
     decided = decisions(priors, glands, settings)
-    proposal = proposal_map(slide, priors, settings, decided=decided)
+    proposal = proposals_in(rgb, priors, decided, settings)
     return _Pupil(slide, priors, decided, density, stain_of(slide, mpp), proposal, teaches)
 
 
