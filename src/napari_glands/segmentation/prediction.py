@@ -32,7 +32,7 @@ __all__ = ["gland_probability", "predict"]
 _FLIPS: tuple[tuple[int, ...], ...] = ((), (-1,), (-2,), (-2, -1))
 _MOST_TILES = 16  # of a slide that its feature statistics are taken from
 _FEWEST_PIXELS = 32 * 32  # a slide with fewer says too little about its own statistics
-_TISSUE = 0.5  # share of the slide's mean density that a tile must reach: glass says nothing
+_TISSUE_SHARE = 0.5  # share of the slide's mean density that a tile must reach: glass says nothing
 
 
 def predict(
@@ -173,7 +173,7 @@ def _samples(density: torch.Tensor, roi: list[int]) -> list[tuple[slice, slice]]
         return []
     corners = [range(0, max(1, n - side + 1), side) for n, side in zip(shape, roi, strict=True)]
     places = [(slice(y, y + roi[0]), slice(x, x + roi[1])) for y in corners[0] for x in corners[1]]
-    thick = _TISSUE * float(density.mean())
+    thick = _TISSUE_SHARE * float(density.mean())
     tissue = [place for place in places if float(density[(..., *place)].mean()) >= thick]
     chosen = tissue or places
     return chosen[:: -(-len(chosen) // _MOST_TILES)]
