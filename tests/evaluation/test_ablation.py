@@ -90,6 +90,14 @@ def test_masks_are_asked_for_after_the_labels_of_a_row(material, tiny, monkeypat
     assert order == ["predict"] * len(split.left_out) + ["masks"]
 
 
+def test_masks_are_read_once_for_all_rows_and_seeds(material, tiny):
+    read, truths = [], material.read_truths()
+    object.__setattr__(material, "read_truths", lambda: read.append("masks") or truths)
+    split = stratified(material.grades, 2)
+    benchmark_ablation(material, split, tiny, seeds=[0, 1], rows=FEW[:1] * 2)
+    assert read == ["masks"]
+
+
 def test_the_table_compares_with_the_default(material, tiny):
     split = stratified(material.grades, 2)
     results = benchmark_ablation(material, split, tiny, seeds=[0, 1], rows=FEW)

@@ -7,6 +7,7 @@ from napari_glands.priors.channels import ranked
 from napari_glands.priors.rings import (
     Ring,
     closed_rings,
+    deeper_than,
     enclosed_by,
     exterior_levels,
     resolve_overlaps,
@@ -140,3 +141,10 @@ def test_nothing_to_resolve():
     assert kept == []
     assert labels.shape == (4, 5)
     assert not labels.any()
+
+
+def test_depth_is_counted_from_the_edge_of_the_box_too():
+    mask = np.ones((7, 9), bool)
+    core = deeper_than(mask, 2)
+    assert core[2:-2, 2:-2].all()
+    assert core.sum() == 3 * 5
