@@ -47,7 +47,7 @@ _STATE_COLORS = {
     "accepted": (*_GREEN, 1.0),
     "edited": (*_SKY, 1.0),
     "rejected": (*_GRAY, 0.25),
-    "doubtful": (*_PURPLE, 1.0),
+    "doubtful": (*_YELLOW, 1.0),
 }
 
 

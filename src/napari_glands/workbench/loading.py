@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +13,10 @@ from napari_glands.errors import GlandsError
 from napari_glands.project import Project
 from napari_glands.slides import Slide, open_slide
 from napari_glands.workbench.state import Shown
+
+if TYPE_CHECKING:
+    from napari_glands.priors.gland import Glands
+    from napari_glands.segmentation.result import Prediction
 
 __all__ = ["load_shown", "open_file", "open_layer"]
 
@@ -54,15 +59,33 @@ def load_shown(project: Project, slide_id: str, held: Shown | None) -> Shown:
             return getattr(same, name)
         return getattr(project, f"load_{name}")(slide_id)
 
+    glands = result("glands")
     return Shown(
         slide=slide,
         pyramid=same.pyramid if same else _pyramid(slide),
         exterior=result("exterior"),
         priors=result("priors"),
-        prediction=result("prediction"),
-        glands=result("glands"),
+        prediction=_recounted(same, glands, contents) or result("prediction"),
+        glands=glands,
         contents=contents,
     )
+
+
+def _recounted(
+    held: Shown | None, glands: Glands | None, contents: dict[str, str]
+) -> Prediction | None:
+    """Return the held prediction with other glands; None where that is not what there is now.
+
+    The probability of a large slide is not read again with every edit of its glands.
+    """
+    if held is None or held.prediction is None or glands is None:
+        return None
+    if held.contents.get("probability") != contents["probability"]:
+        return None
+    if held.contents.get("prediction") == contents["prediction"]:
+        return held.prediction
+    counted = np.where(glands.used, glands.labels, 0).astype(np.int32)
+    return replace(held.prediction, glands=counted)
 
 
 def _pyramid(slide: Slide) -> list[Any]:
