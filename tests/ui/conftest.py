@@ -14,6 +14,7 @@ os.environ["NAPARI_CONFIG"] = ""
 import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, Qt
+from qtpy.QtWidgets import QMessageBox
 
 from napari_glands.exterior import ClusterEvidence, ExteriorMap
 from napari_glands.priors import Prior, Priors
@@ -33,6 +34,9 @@ class Bench:
         self.viewer, self.qtbot, self.folder = viewer, qtbot, folder
         _, self.widget = viewer.window.add_plugin_dock_widget("napari-glands", "Gland workbench")
         self.session = self.widget.session
+        # What was asked in message boxes, and what is answered.
+        self.questions: list[str] = []
+        self.answer = QMessageBox.StandardButton.Yes
         self.hold_autosave(0.05)
 
     def hold_autosave(self, seconds: float = 60) -> None:
@@ -53,10 +57,11 @@ class Bench:
 
     def settle(self) -> None:
         """Wait until neither job nor queue has anything to do."""
-        self.until(lambda: not self.session.tasks.busy, 120)
-        done: list[bool] = []
-        self.session.tasks.later(lambda: None, lambda _: done.append(True))
-        self.until(lambda: done)
+        for _ in range(2):  # a step may be asked about first, in the queue
+            self.until(lambda: not self.session.tasks.busy, 120)
+            done: list[bool] = []
+            self.session.tasks.later(lambda: None, lambda _, done=done: done.append(True))
+            self.until(lambda done=done: done)
         self.qtbot.wait(20)
 
     def run(self, step: str) -> Any:
@@ -132,6 +137,12 @@ def bench(make_napari_viewer, qtbot, tmp_path, monkeypatch):
     viewer = make_napari_viewer(show=True)
     viewer.window.resize(1200, 800)
     bench = Bench(viewer, qtbot, tmp_path)
+
+    def answer(parent: Any, title: str, text: str, *more: Any) -> Any:
+        bench.questions.append(text)
+        return bench.answer
+
+    monkeypatch.setattr(QMessageBox, "question", answer)
     yield bench
     session = bench.session
     session.close()

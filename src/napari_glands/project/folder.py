@@ -337,10 +337,9 @@ class Project:
         Parameters
         ----------
         result
-            The priors.
+            The priors; those that were there are kept in ``slides/<id>.backups``.
         replace_curated
-            Whether priors that the user has accepted, edited or rejected may be replaced. They,
-            and grown ones, are then kept in ``slides/<id>.backups``.
+            Whether priors that the user has accepted, edited or rejected may be replaced.
         fingerprint, seconds
             As for `save_exterior`.
 
@@ -350,15 +349,15 @@ class Project:
             When the saved priors carry decisions of the user and `replace_curated` is False.
         """
         self.require_writable()
-        if self.has_curated_priors(result.slide_id):
-            if not replace_curated:
-                raise GlandsError(
-                    f"The priors of {self.entry(result.slide_id).name} carry your decisions and "
-                    "were not overwritten: ask for it with --replace-curated (they are backed up)."
-                )
-            self.back_up(result.slide_id, "priors")
-        elif self.has_grown_priors(result.slide_id):
-            self.back_up(result.slide_id, "priors")
+        curated = self.has_curated_priors(result.slide_id)
+        if curated and not replace_curated:
+            raise GlandsError(
+                f"The priors of {self.entry(result.slide_id).name} carry your decisions and were "
+                "not overwritten: ask for it with --replace-curated (they are backed up)."
+            )
+        passing = not (curated or self.has_grown_priors(result.slide_id))
+        with self._saving:
+            self._store(result.slide_id).back_up("priors", passing=passing)
         if fingerprint is None:
             fingerprint = self.priors_fingerprint(result.settings, result.slide_id)
         self._save("priors", result, fingerprint, seconds, curated=False, grown="")
@@ -466,7 +465,7 @@ class Project:
     ) -> None:
         """Save a prediction; what the user decided on former glands stays (`carry_over`).
 
-        Former glands with decisions are copied to ``slides/<id>.backups`` first.
+        Former glands are copied to ``slides/<id>.backups`` first.
 
         Parameters
         ----------
@@ -489,8 +488,7 @@ class Project:
             with self._saving:
                 if (store.facts("glands") or {}).get("content") != base.get("content"):
                     continue  # edited in the meantime
-                if former is not None:
-                    store.back_up("glands")
+                store.back_up("glands", passing=former is None)
                 self._save("prediction", result, fingerprint, seconds, glands=glands)
                 return
 
@@ -654,10 +652,20 @@ class Project:
 
     # ---- fingerprints of what would be made now
 
-    def exterior_fingerprint(self, settings: Settings, slide_id: str) -> str:
-        """Return the fingerprint of a slide's exterior map: of all slides' for a shared network."""
+    def exterior_fingerprint(
+        self, settings: Settings, slide_id: str, among: Sequence[SlideEntry] | None = None
+    ) -> str:
+        """Return the fingerprint of a slide's exterior map: of all slides' for a shared network.
+
+        Parameters
+        ----------
+        settings, slide_id
+            Of what.
+        among
+            The slides that a shared network is trained on; None for all.
+        """
         shared = settings.exterior.network == "shared"
-        slides = self.slides if shared else (self.entry(slide_id),)
+        slides = (self.slides if among is None else among) if shared else (self.entry(slide_id),)
         return step_fingerprint("exterior", settings, slides, [self.entry(slide_id).checksum])
 
     def priors_fingerprint(self, settings: Settings, slide_id: str) -> str:

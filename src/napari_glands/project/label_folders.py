@@ -40,6 +40,8 @@ __all__ = [
 ]
 
 ATTRIBUTE = "napari_glands"
+# Copies of what the method found, before it finds something else.
+_PASSING, _MOST_PASSING = "-found", 5
 
 
 class Result(Protocol):
@@ -82,16 +84,22 @@ class LabelFolders:
         folder = existing_folder(self.folder / "labels" / name)
         return None if folder is None else facts_in(folder)
 
-    def back_up(self, name: str) -> Path | None:
-        """Copy a result to a dated folder beside this one and return it; None when absent."""
+    def back_up(self, name: str, *, passing: bool = False) -> Path | None:
+        """Copy a result to a dated folder beside this one and return it; None when absent.
+
+        Of `passing` copies, in which the user decided nothing, only the last five are kept.
+        """
         folder = existing_folder(self.folder / "labels" / name)
         if folder is None:
             return None
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
-        kept = self._backups / f"{name}-{stamp}"
+        kept = self._backups / f"{name}-{stamp}{_PASSING if passing else ''}"
         with staging_folder(self._staging) as staging:
             shutil.copytree(folder, staging / kept.name)
             replace_folder(staging / kept.name, kept)
+        if passing:
+            for old in sorted(self._backups.glob(f"{name}-*{_PASSING}"))[:-_MOST_PASSING]:
+                shutil.rmtree(old, ignore_errors=True)
         return kept
 
     def backups(self, name: str) -> list[Path]:

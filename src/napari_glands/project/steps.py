@@ -25,6 +25,7 @@ from napari_glands.errors import GlandsError
 from napari_glands.live import LiveView
 from napari_glands.progress import Cancelled, CancelToken, Event, Report, ignore
 from napari_glands.project.folder import Project
+from napari_glands.project.missing import reachable, same_exterior, same_model
 from napari_glands.project.runs import recorded_run
 from napari_glands.project.schema import SlideEntry
 from napari_glands.project.summary import RunSummary, summarise
@@ -108,12 +109,9 @@ def run_exterior(
 
     settings, cancel = _begin(project, settings), cancel or CancelToken()
     check_cluster(settings.exterior)
+    there = reachable(project, project.slides, "exterior", report)
     kept, todo = _split(
-        project,
-        lambda entry: (
-            (project.facts(entry.id, "exterior") or {}).get("fingerprint")
-            == project.exterior_fingerprint(settings, entry.id)
-        ),
+        project, lambda entry: same_exterior(project, settings, entry, there), there
     )
     for entry in kept:
         _choose_again(project, entry.id, settings)
@@ -121,7 +119,7 @@ def run_exterior(
         return _nothing_to_do("exterior", kept, report)
     device = choose_device(settings.general.device)
     shared = settings.exterior.network == "shared"
-    fingerprint = project.exterior_fingerprint(settings, todo[0].id)
+    fingerprint = project.exterior_fingerprint(settings, todo[0].id, there)
     clock = time.perf_counter()
     with recorded_run(
         project,
@@ -138,7 +136,7 @@ def run_exterior(
         try:
             if shared:
                 fit_report = _part(run.report, 0, start)
-                with _opened(project, project.slides) as slides:
+                with _opened(project, there) as slides:
                     model = fit_exterior(
                         slides, settings, report=fit_report, cancel=cancel, live=live
                     )
@@ -153,7 +151,7 @@ def run_exterior(
             mapped = apply_exterior(fitted, slide, cancel=cancel)
             project.save_exterior(
                 mapped,
-                fingerprint=project.exterior_fingerprint(settings, slide.id),
+                fingerprint=project.exterior_fingerprint(settings, slide.id, there),
                 seconds=time.perf_counter() - began,
             )
 
@@ -187,7 +185,7 @@ def run_priors(
     from napari_glands.priors import mine_priors
 
     settings, cancel = _begin(project, settings), cancel or CancelToken()
-    mapped = _having(project, "exterior", report, "priors")
+    mapped = reachable(project, _having(project, "exterior", report, "priors"), "priors", report)
     curated = {e.id for e in mapped if project.has_curated_priors(e.id)}
     grown = {e.id for e in mapped if project.has_grown_priors(e.id)}
 
@@ -264,10 +262,10 @@ def run_train(
     from napari_glands.segmentation import train
 
     settings, cancel = _begin(project, settings), cancel or CancelToken()
-    entries = _having(project, "priors", report, "train")
+    having = _having(project, "priors", report, "train")
+    entries = reachable(project, having, "train", report)
     fingerprint = project.train_fingerprint(settings, [e.id for e in entries])
-    saved = project.model_facts(name)
-    if saved and saved["finished"] and saved["fingerprint"] == fingerprint:
+    if same_model(project, settings, name, having):
         report(Event("train", 1, f"Trained before and up to date: model {name}"))
         return StepResult("train", (), (name,), 0.0)
     priors = [project.load_priors(entry.id) for entry in entries]
@@ -346,6 +344,7 @@ def run_predict(
             (project.facts(entry.id, "prediction") or {}).get("fingerprint")
             == project.prediction_fingerprint(settings, entry.id, content)
         ),
+        reachable(project, project.slides, "predict", report),
     )
     if saved and not todo:
         return _nothing_to_do("predict", kept, report)

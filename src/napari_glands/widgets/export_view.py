@@ -30,9 +30,12 @@ class ExportView(StepView):
     """
 
     export_requested = Signal(str, str, bool)
+    changes_project = False
 
     def __init__(self, settings: ExportSettings) -> None:
         super().__init__("Export", "Write the glands for other programs.", "", settings)
+        # The format exported last, for the menu "Copy as"; none for all of them.
+        self.last_format = ""
         self.folder = QLineEdit()
         self.folder.setPlaceholderText("folder to write into")
         self.choose_button = QPushButton("Choose…")
@@ -79,4 +82,5 @@ class ExportView(StepView):
         if not self.folder.text().strip():
             self.say("Choose a folder to write into first.", problem=True)
             return
+        self.last_format = key
         self.export_requested.emit(key, self.folder.text().strip(), self.all_slides.isChecked())

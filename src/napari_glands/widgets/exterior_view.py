@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_glands.settings import ExteriorSettings
+from napari_glands.widgets.read_only import edits
 from napari_glands.widgets.step_view import StepView
 
 __all__ = ["ClusterRow", "ExteriorView"]
@@ -99,6 +100,7 @@ class ExteriorView(StepView):
             "While this is on, click on the cluster map where you see a gland border."
         )
         self.pick_button.toggled.connect(self.picking_toggled)
+        edits(self.choice, self.pick_button)
         self.build(self.preview_button, after=(self._make_result(),))
         self.show_evidence([], 0)
 

@@ -6,6 +6,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QPushButton
 
 from napari_glands.settings import PredictSettings
+from napari_glands.widgets.read_only import edits
 from napari_glands.widgets.step_view import StepView
 from napari_glands.widgets.text import sentence
 
@@ -33,6 +34,7 @@ class PredictView(StepView):
         self.load_button = QPushButton("Use a saved model…")
         self.load_button.setToolTip("Apply a model that was trained in another project.")
         self.load_button.clicked.connect(self._choose_model)
+        edits(self.load_button)
         self.summary = sentence()
         self.build(self.load_button, after=(self.summary,))
 

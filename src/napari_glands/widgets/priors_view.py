@@ -8,6 +8,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QFrame, QGridLayout, QPushButton
 
 from napari_glands.settings import PriorSettings
+from napari_glands.widgets.read_only import edits
 from napari_glands.widgets.step_view import StepView
 from napari_glands.widgets.text import sentence
 
@@ -71,6 +72,7 @@ class PriorsView(StepView):
             "are those with added predictions while the settings are the same. What is replaced is "
             "backed up in the project."
         )
+        edits(self.grow_button, self.verbs, self.replace_curated)
         results = (self.grow_button, self.counts, self.verbs, self.saved, self.hint)
         self.build(self.replace_curated, after=results)
         self.show_counts(None)

@@ -25,6 +25,7 @@ from qtpy.QtWidgets import (
 
 from napari_glands.settings import GeneralSettings
 from napari_glands.slides import READABLE
+from napari_glands.widgets.read_only import edits
 from napari_glands.widgets.run_all import RunAll
 from napari_glands.widgets.step_view import StepView
 from napari_glands.widgets.text import sentence
@@ -93,6 +94,7 @@ class SlidesView(StepView):
         self.list = self._make_list()
         self.mpp_frame = self._make_mpp_frame(settings.default_mpp)
         self.run_all = RunAll(presets)
+        edits(self.run_all)
         self.build(self._make_buttons(samples), self.list, self.mpp_frame, after=(self.run_all,))
         self.show_slides([], "")
 
@@ -119,6 +121,8 @@ class SlidesView(StepView):
         self.add_files_button.clicked.connect(self._choose_files)
         self.add_folder_button.clicked.connect(self._choose_folder)
         self.add_layers_button.clicked.connect(self.open_layers_requested)
+        edits(self.add_files_button, self.add_folder_button, self.add_layers_button)
+        edits(self.samples_button)
         frame = QFrame()
         grid = QGridLayout(frame)
         grid.setContentsMargins(0, 0, 0, 0)
@@ -153,6 +157,7 @@ class SlidesView(StepView):
         self.mpp_box.setSuffix(" µm/px")
         self.mpp_button = QPushButton("Use this pixel size")
         self.mpp_button.clicked.connect(self._on_mpp)
+        edits(self.mpp_box, self.mpp_button)
         row = QHBoxLayout()
         row.addWidget(self.mpp_box)
         row.addWidget(self.mpp_button)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_glands.settings import StepSettings
+from napari_glands.widgets.copy_button import CopyButton
+from napari_glands.widgets.read_only import edits
 from napari_glands.widgets.settings_form import SettingsForm
 from napari_glands.widgets.text import StatusLabel, heading, sentence
 
@@ -34,10 +36,15 @@ class StepView(QWidget):
         Run was clicked.
     settings_changed
         A field of the form was edited.
+    copy_requested
+        The step is wanted as a ``"command"`` or as ``"python"``.
     """
 
     run_requested = Signal()
     settings_changed = Signal()
+    copy_requested = Signal(str)
+    # Whether the form's settings decide about what is in the project.
+    changes_project = True
 
     def __init__(
         self,
@@ -51,7 +58,12 @@ class StepView(QWidget):
         self.title = title
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(8, 6, 8, 6)
-        self._layout.addWidget(heading(title))
+        self.copy_button = CopyButton()
+        self.copy_button.copy_requested.connect(self.copy_requested)
+        head = QHBoxLayout()
+        head.addWidget(heading(title), 1)
+        head.addWidget(self.copy_button)
+        self._layout.addLayout(head)
         self._layout.addWidget(sentence(intro))
         self.missing = StatusLabel()
         self.status = StatusLabel()
@@ -61,6 +73,7 @@ class StepView(QWidget):
         self.run_button.clicked.connect(self.run_requested)
         if self.form is not None:
             self.form.changed.connect(self.settings_changed)
+        edits(self.run_button, self.form if self.changes_project else None)
         self._ready = True
         self._running = False
 

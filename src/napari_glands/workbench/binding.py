@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,22 +17,23 @@ from napari_glands.widgets.export_view import ExportView
 from napari_glands.widgets.exterior_view import ClusterRow, ExteriorView
 from napari_glands.widgets.predict_view import PredictView
 from napari_glands.widgets.priors_view import PriorsView
-from napari_glands.widgets.project_bar import ProjectBar
 from napari_glands.widgets.slides_view import SlideRow, SlidesView
 from napari_glands.widgets.step_view import StepView
 from napari_glands.widgets.train_view import TrainView
 from napari_glands.workbench import actions
+from napari_glands.workbench.copying import StepCopier
 from napari_glands.workbench.describing import describe_glands
 from napari_glands.workbench.layer_editor import count_states
 from napari_glands.workbench.layers import cluster_color
 from napari_glands.workbench.picking import ClusterPicker
+from napari_glands.workbench.replacing import ask_first
 from napari_glands.workbench.review import ACCEPT_KEY, REJECT_KEY, Review
 from napari_glands.workbench.state import can_grow, resolve
 
 if TYPE_CHECKING:
     from napari_glands.workbench.session import Session
 
-__all__ = ["Binding", "bind_project_bar", "make_step"]
+__all__ = ["Binding", "make_step"]
 
 # The field of `Settings` that each step's form edits.
 _SETTINGS = {"slides": "general"}
@@ -57,6 +59,7 @@ class Binding(QObject):
         super().__init__(view)
         self.session, self.step, self.view = session, step, view
         self._field = _SETTINGS.get(step, step)
+        StepCopier(session, step, view)
         view.settings_changed.connect(self._take_settings)
         session.said.connect(self._on_said)
         session.changed.connect(self.update)
@@ -105,7 +108,8 @@ class _Slides(Binding):
         view.mpp_given.connect(session.intake.give_mpp)
         view.slide_chosen.connect(session.show_slide)
         view.run_all.preset_chosen.connect(self._take_preset)
-        view.run_all.run_requested.connect(lambda: actions.run_all(session))
+        start = partial(actions.run_all, session)
+        view.run_all.run_requested.connect(lambda: ask_first(session, view, "all", start))
         session.settings_changed.connect(self._show_preset)
         if session.layers.untagged_images():
             view.say("There are open images in the viewer: Add open layers takes them.")
@@ -142,7 +146,8 @@ class _Exterior(Binding):
     def __init__(self, session: Session, view: ExteriorView) -> None:
         super().__init__(session, "exterior", view)
         self._picker = ClusterPicker(session)
-        view.run_requested.connect(lambda: actions.run_exterior(session))
+        start = partial(actions.run_exterior, session)
+        view.run_requested.connect(lambda: ask_first(session, view, "exterior", start))
         view.preview_requested.connect(lambda: actions.preview(session))
         view.cluster_chosen.connect(lambda number: actions.choose_cluster(session, number))
         view.picking_toggled.connect(self._picker.set_active)
@@ -175,15 +180,18 @@ class _Priors(Binding):
 
     def __init__(self, session: Session, view: PriorsView) -> None:
         super().__init__(session, "priors", view)
-        view.run_requested.connect(
-            lambda: actions.run_priors(session, view.replace_curated.isChecked())
-        )
+        view.run_requested.connect(self._run)
         view.grow_requested.connect(lambda: actions.run_grow(session))
         review = Review(self, session.curation.priors)
         view.accept_all_requested.connect(review.accept_rest)
         view.accept_requested.connect(review.accept)
         view.reject_requested.connect(review.reject)
         session.curation.priors.edited.connect(self._on_edited)
+
+    def _run(self) -> None:
+        replace = self.view.replace_curated.isChecked()
+        start = partial(actions.run_priors, self.session, replace)
+        ask_first(self.session, self.view, "priors", start, replace_curated=replace)
 
     def update(self) -> None:
         super().update()
@@ -204,7 +212,7 @@ class _Train(Binding):
 
     def __init__(self, session: Session, view: TrainView) -> None:
         super().__init__(session, "train", view)
-        view.run_requested.connect(self._run)
+        view.run_requested.connect(lambda: ask_first(session, view, "train", self._run))
         session.job_event.connect(self._on_event)
 
     def _run(self) -> None:
@@ -227,7 +235,8 @@ class _Predict(Binding):
 
     def __init__(self, session: Session, view: PredictView) -> None:
         super().__init__(session, "predict", view)
-        view.run_requested.connect(lambda: actions.run_predict(session))
+        start = partial(actions.run_predict, session)
+        view.run_requested.connect(lambda: ask_first(session, view, "predict", start))
         view.model_chosen.connect(lambda name: actions.import_model(session, Path(name)))
 
     def update(self) -> None:
@@ -273,24 +282,6 @@ def make_step(session: Session, step: str) -> StepView:
     binding = makers[step]()
     binding.update()
     return binding.view
-
-
-def bind_project_bar(session: Session, bar: ProjectBar) -> Callable[[], None]:
-    """Tie the project bar to the session; returns what brings it up to date."""
-    bar.new_requested.connect(lambda name: session.new_project(Path(name)))
-    bar.open_requested.connect(lambda name: session.open_project(Path(name)))
-    bar.save_as_requested.connect(lambda name: session.save_project_as(Path(name)))
-    bar.slide_chosen.connect(session.show_slide)
-
-    def update() -> None:
-        project = session.project
-        if project is None:
-            bar.show_project("No project yet", "One is made with the first slide.")
-        else:
-            bar.show_project(project.path.stem, f"{project.path}\nAll work is saved here.")
-        bar.show_slides([(s.id, s.name) for s in session.facts.slides], session.current)
-
-    return update
 
 
 def _keys() -> tuple[str, str]:

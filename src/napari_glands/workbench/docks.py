@@ -12,7 +12,9 @@ from napari_glands.progress import Event
 from napari_glands.widgets.job_bar import JobBar
 from napari_glands.widgets.project_bar import ProjectBar
 from napari_glands.widgets.step_nav import StepNav
-from napari_glands.workbench.binding import bind_project_bar, make_step
+from napari_glands.workbench.binding import make_step
+from napari_glands.workbench.notices import ProjectNotices
+from napari_glands.workbench.project_menu import ProjectMenu
 from napari_glands.workbench.session import Session, session_of
 from napari_glands.workbench.state import STEPS, resolve
 
@@ -39,6 +41,7 @@ class _Dock(QWidget):
         super().__init__()
         self.session: Session = session_of(viewer)
         self.steps = steps
+        self.notices = ProjectNotices(self.session, self)
         self.views = {step: make_step(self.session, step) for step in steps}
         self.project_bar, self.job_bar = ProjectBar(), JobBar()
         self.stack = QStackedWidget()
@@ -48,10 +51,13 @@ class _Dock(QWidget):
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(2)
         self._layout.addWidget(self.project_bar)
+        self._layout.addWidget(self.notices.read_only)
+        self._layout.addWidget(self.notices.missing)
         self._layout.addWidget(self.stack, 1)
         self._layout.addWidget(self.job_bar)
         self.setMinimumWidth(_WIDTH)
-        self._update_bar = bind_project_bar(self.session, self.project_bar)
+        ProjectMenu(self.session, self.project_bar)
+        self.project_bar.find_requested.connect(self.notices.show_missing)
         self._connect_jobs()
         self.session.changed.connect(self.update_state)
         watch_closing(viewer, self.session)
@@ -70,7 +76,7 @@ class _Dock(QWidget):
 
     def update_state(self) -> None:
         """Show the session's state."""
-        self._update_bar()
+        self.notices.update()
 
     def _on_started(self, step: str) -> None:
         self.job_bar.start(f"{step.capitalize()}: starting…")

@@ -170,7 +170,11 @@ class Session(QObject):
 
     def show_slide(self, slide_id: str) -> None:
         """Show a slide with all its results."""
-        if slide_id != self.current:
+        gone = next((s for s in self.facts.slides if s.id == slide_id and s.missing), None)
+        if gone is not None:
+            self.say("slides", f"The image of {gone.name} is missing.", problem=True)
+            self.changed.emit()  # the lists go back to the slide on show
+        elif slide_id != self.current:
             self.refresh(show=slide_id, create=True)
 
     def refresh(
@@ -202,7 +206,7 @@ class Session(QObject):
 
         def load() -> tuple[Facts, Shown | None]:
             facts = survey(project, pending)
-            ids = [slide.id for slide in facts.slides]
+            ids = [slide.id for slide in facts.slides if not slide.missing]
             slide_id = wanted if wanted in ids else (ids[0] if ids else "")
             return facts, load_shown(project, slide_id, held) if slide_id else None
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from napari_glands.project.missing import image_path, missing_images
+
 if TYPE_CHECKING:
     from napari_glands.exterior.maps import ExteriorMap
     from napari_glands.priors.gland import Glands
@@ -21,7 +23,7 @@ STEPS = ("slides", "exterior", "priors", "train", "predict", "export")
 
 @dataclass(frozen=True)
 class SlideFacts:
-    """One slide of the project, and which results it has."""
+    """One slide of the project, which results it has, and where its image is `missing`."""
 
     id: str
     name: str
@@ -29,10 +31,13 @@ class SlideFacts:
     exterior: bool = False
     priors: bool = False
     prediction: bool = False
+    missing: str = ""
 
     @property
     def state(self) -> str:
         """The furthest result, in a word."""
+        if self.missing:
+            return "image missing"
         for name in reversed(_RESULTS):
             if getattr(self, name):
                 return name
@@ -104,12 +109,16 @@ def survey(project: Project, pending: int) -> Facts:
     def has(slide_id: str, name: str) -> bool:
         return project.facts(slide_id, name) is not None
 
+    missing = {entry.id: str(image_path(project, entry)) for entry in missing_images(project)}
     slides = tuple(
         SlideFacts(
             entry.id,
             entry.name,
             entry.mpp,
-            *(has(entry.id, name) for name in _RESULTS),
+            exterior=has(entry.id, "exterior"),
+            priors=has(entry.id, "priors"),
+            prediction=has(entry.id, "prediction"),
+            missing=missing.get(entry.id, ""),
         )
         for entry in project.slides
     )

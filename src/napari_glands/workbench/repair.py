@@ -1,0 +1,58 @@
+"""Images that are not where they were: what is said, and how they are found again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_glands.jobs import Outcome
+from napari_glands.project import Project
+from napari_glands.project.missing import find_missing
+from napari_glands.settings import Settings
+from napari_glands.workbench.state import SlideFacts
+
+if TYPE_CHECKING:
+    from napari_glands.workbench.session import Session
+
+__all__ = ["describe_missing", "find_images_in"]
+
+_NAMED = 4
+
+
+def describe_missing(slides: Sequence[SlideFacts]) -> str:
+    """Return what to tell about slides whose image is missing; empty for none."""
+    if not slides:
+        return ""
+    shown = [f"{Path(s.missing).name} (was in {Path(s.missing).parent})" for s in slides[:_NAMED]]
+    more = f" and {len(slides) - _NAMED} more" if len(slides) > _NAMED else ""
+    one = len(slides) == 1
+    head = "1 image is" if one else f"{len(slides)} images are"
+    return (
+        f"{head} not where {'it was' if one else 'they were'}: {', '.join(shown)}{more}. "
+        f"Where {'is it' if one else 'are they'} now? Until then, all steps go on without "
+        f"{'it' if one else 'them'}."
+    )
+
+
+def find_images_in(session: Session, place: Path) -> None:
+    """Look for the missing images in a folder, or beside one of them."""
+
+    def job(project: Project, settings: Settings, report: Any, cancel: Any) -> Any:
+        return find_missing(project, place, report=report, cancel=cancel)
+
+    def finished(outcome: Outcome[Any]) -> None:
+        found, left = outcome.result or ([], [])
+        session.say("slides", _told(len(found), [e.name for e in left]), problem=bool(left))
+        session.refresh(create=True)
+
+    session.start("slides", job, finished)
+
+
+def _told(found: int, left: Sequence[str]) -> str:
+    names = ", ".join(left[:_NAMED]) + (f" and {len(left) - _NAMED} more" if left[_NAMED:] else "")
+    if not left:
+        return "The missing image is found." if found == 1 else f"All {found} images are found."
+    if not found:
+        return f"None of the missing images is there: still missing {names}."
+    return f"{found} found; still missing: {names}."
