@@ -50,6 +50,19 @@ def test_half_seen_glands_are_doubtful_and_do_not_count():
     assert with_state(glands, [2], "accepted").used[50, 50]
 
 
+def test_small_holes_of_a_half_seen_gland_are_filled():
+    prediction = predicted(half_seen=[(10, 10, 40), (10, 60, 40)])
+    prediction.probability[20:23, 20:23] = prediction.probability[20:25, 70:75] = 0.1
+    glands = curated_glands(prediction)
+    assert [row.area_um2 for row in glands.table] == [1600, 1575], "10 µm² are a hole to fill"
+
+
+def test_little_around_a_gland_is_no_hole():
+    wide = SETTINGS.updated("predict", max_hole_um2=20_000)
+    prediction = replace(predicted((5, 5, 20)), settings=wide)
+    assert states(curated_glands(prediction)) == {1: "proposed"}
+
+
 def test_models_that_disagree_lower_the_score():
     prediction = predicted((5, 5, 20))
     (alone,) = curated_glands(prediction).table

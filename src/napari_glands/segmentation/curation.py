@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from skimage import measure, morphology
+from scipy import ndimage as ndi
+from skimage import measure
 
 from napari_glands.priors.curated import DECIDED
 from napari_glands.priors.gland import Gland, Glands
@@ -125,9 +126,16 @@ def _half_seen(prediction: Prediction) -> np.ndarray:
     doubtful = sizes >= grid.area_pixels(wishes.min_gland_um2)
     doubtful[0] = False
     doubtful[np.unique(components[found])] = False
-    hole = int(grid.area_pixels(wishes.max_hole_um2))
-    mask = morphology.remove_small_holes(doubtful[components], max_size=hole) & ~found
+    mask = _filled(doubtful[components], grid.area_pixels(wishes.max_hole_um2)) & ~found
     return measure.label(mask, connectivity=1).astype(np.int32)
+
+
+def _filled(mask: np.ndarray, largest: float) -> np.ndarray:
+    """Fill the enclosed holes of a mask up to a size in pixels; what reaches the edge is none."""
+    holes = measure.label(ndi.binary_fill_holes(mask) & ~mask, connectivity=1)
+    small = np.bincount(holes.ravel()) <= largest
+    small[0] = False
+    return mask | small[holes]
 
 
 def _dense(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
