@@ -9,11 +9,12 @@ import pytest
 import torch
 
 from napari_glands.errors import GlandsError
-from napari_glands.priors import with_state
+from napari_glands.priors import Gland, Glands, with_state
 from napari_glands.progress import Cancelled, CancelToken
 from napari_glands.segmentation import fitting, load_model, predict, save_model, train
 from napari_glands.segmentation.module import GlandModule
 from napari_glands.segmentation.network import build_network
+from napari_glands.segmentation.training import rounds_of
 from napari_glands.slides import open_slide
 
 
@@ -92,11 +93,19 @@ def test_the_loss_is_the_weighted_sum_of_its_terms(slide, priors, fast):
         pytest.fail("the knowledge diffusion was never computed")
 
 
-def test_training_learns_the_drawn_gland(slide, priors, fast):
-    taught = train([slide], [priors], fast.updated("train", iterations=30, rounds=1))
-    probability = predict(taught, slide).probability
+@pytest.fixture(scope="module")
+def longer(fast):
+    return fast.updated("train", iterations=30, rounds=1)
+
+
+@pytest.fixture(scope="module")
+def learned(slide, priors, longer):
+    return predict(train([slide], [priors], longer), slide).probability
+
+
+def test_training_learns_the_drawn_gland(learned, priors):
     inside = priors.labels > 0
-    assert probability[inside].mean() > probability[~inside].mean() + 0.1
+    assert learned[inside].mean() > learned[~inside].mean() + 0.1
 
 
 @pytest.fixture(scope="module")
@@ -332,3 +341,72 @@ def test_a_run_folder_is_free_of_leftovers(whole):
     folder = whole[1]
     assert sorted(p.name for p in folder.iterdir()) == ["round-1", "round-2"]
     assert not list(folder.rglob("*.part"))
+
+
+def strokes(priors, value, box):
+    marks = np.zeros(priors.labels.shape, np.uint8)
+    marks[box] = value
+    return replace(priors, marks=marks)
+
+
+def test_with_nothing_decided_the_weight_of_decisions_changes_no_bit(model, slide, priors, fast):
+    assert same(train([slide], [priors], fast.updated("train", curated_weight=50)), model)
+    untouched = Glands(
+        slide.id,
+        priors.grid,
+        priors.labels,
+        (Gland(1, "proposed", 0.5, 1845.0),),
+        fast,
+        probability=np.zeros(priors.labels.shape, np.uint8),
+        model="glands@abc",
+        slide_name=slide.name,
+    )
+    assert same(train([slide], [priors], fast, glands=[untouched]), model)
+
+
+def test_decisions_count_more(slide, priors, fast):
+    short = fast.updated("train", rounds=1, iterations=2)
+    accepted = with_state(priors, [1], "accepted")
+    alike, heavy = (
+        train([slide], [accepted], short.updated("train", curated_weight=w)) for w in (1, 9)
+    )
+    assert not same(alike, heavy)
+    # Counting as much as others, an accepted prior teaches what a proposed one does.
+    assert same(alike, train([slide], [priors], short))
+    assert heavy.provenance["decisions"][slide.id]["accepted"] == 1
+
+
+def test_a_stroke_of_background_teaches(learned, slide, priors, longer):
+    box = np.s_[30:60, 60:80]
+    marked = train([slide], [strokes(priors, 1, box)], longer)
+    assert predict(marked, slide).probability[box].mean() < learned[box].mean() - 0.05
+
+
+def test_an_accepted_gland_is_enough_to_learn_from(slide, priors, fast):
+    nothing = replace(priors, labels=np.zeros_like(priors.labels), table=())
+    glands = Glands(
+        slide.id,
+        priors.grid,
+        priors.labels,
+        (Gland(1, "accepted", 0.5, 1845.0),),
+        fast,
+        probability=np.zeros(priors.labels.shape, np.uint8),
+        model="glands@abc",
+        slide_name=slide.name,
+    )
+    short = fast.updated("train", rounds=1, iterations=1)
+    assert train([slide], [nothing], short, glands=[glands]).provenance["taught_by"] == [slide.id]
+    with pytest.raises(GlandsError, match="glands given for field 3 are those of other"):
+        train([slide], [priors], short, glands=[replace(glands, slide_id="other")])
+
+
+def test_going_on_takes_its_own_rounds_and_the_answers_of_its_start(model, slide, priors, fast):
+    events = []
+    longer = fast.updated("train", go_on_rounds=1, rounds=3)
+    other = train([slide], [priors], longer, start=model, report=events.append)
+    assert [e.message for e in events if e.values] == ["Round 1 of 1, learning from 1 slide"] * 4
+    assert other.metrics["rounds"] == 1
+    assert other.metrics["rounds_before"] == 2
+    assert rounds_of(other) == 3
+    # The same as one training of three rounds: nothing of a round but its number is carried on.
+    assert same(other, train([slide], [priors], longer))

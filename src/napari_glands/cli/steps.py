@@ -146,14 +146,23 @@ def train(
     *,
     project: ProjectOption,
     name: NameOption = "glands",
+    go_on: Annotated[
+        bool,
+        typer.Option(
+            "--go-on",
+            help="Go on from the weights of the last model, with your corrections, instead of "
+            "training a new one; the last one is kept as NAME-previous.",
+        ),
+    ] = False,
     preset: PresetOption = None,
     as_json: JsonOption = False,
     changes: Changes,
 ) -> None:
-    """Stage 2: train the segmentation network on the priors."""
+    """Stage 2: train the segmentation network on the priors and your corrections."""
     from napari_glands.project.steps import run_train
 
-    _run_step(run_train, project, with_preset(changes, preset, "train"), as_json, name=name)
+    changes = with_preset(changes, preset, "train")
+    _run_step(run_train, project, changes, as_json, name=name, go_on=go_on)
 
 
 @with_settings(**step_options("predict"))

@@ -36,7 +36,7 @@ _GENERAL_OPTIONS: dict[str, tuple[str, ...]] = {
 # Settings of the priors that only growing looks at.
 _GROW_OPTIONS = ("grow_score",)
 # What the functions and commands take beside settings, where it is not given.
-_DEFAULTS: dict[str, Any] = {"name": "glands", "replace_curated": False}
+_DEFAULTS: dict[str, Any] = {"name": "glands", "replace_curated": False, "go_on": False}
 
 
 def step_options(step: str) -> dict[str, tuple[str, ...]]:
@@ -72,7 +72,7 @@ def command_line(
     settings
         Those at their default are left out.
     arguments
-        What the step is told beside settings: ``name``, ``replace_curated``.
+        What the step is told beside settings: ``name``, ``replace_curated``, ``go_on``.
     """
     words = ["napari-glands", step, "--project", str(project)]
     for name, value in _told(arguments).items():

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Set
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +61,11 @@ def folder_digest(folder: Path) -> str:
 
 
 def step_fingerprint(
-    step: str, settings: Settings, slides: Iterable[SlideEntry], upstream: Iterable[str] = ()
+    step: str,
+    settings: Settings,
+    slides: Iterable[SlideEntry],
+    upstream: Iterable[str] = (),
+    without: Mapping[str, Set[str]] | None = None,
 ) -> str:
     """Return the fingerprint of what a step makes.
 
@@ -75,6 +79,8 @@ def step_fingerprint(
         The slides the result is made from.
     upstream
         Content of the results that it is made from, as fingerprints.
+    without
+        By part, settings that change nothing in this case.
 
     Notes
     -----
@@ -84,8 +90,9 @@ def step_fingerprint(
     used = settings.model_dump(mode="json", include={"general", *_UPSTREAM[step]})
     for name, fields in _NOT_IN_RESULTS.items():  # an empty step stays: saved fingerprints have it
         used[name] = {k: v for k, v in used.get(name, {}).items() if k not in fields}
-    for name in used.keys() & ({} if step == "grow" else _ONLY_IN_GROWN):
-        used[name] = {k: v for k, v in used[name].items() if k not in _ONLY_IN_GROWN[name]}
+    for idle in ({} if step == "grow" else _ONLY_IN_GROWN, without or {}):
+        for name in used.keys() & idle.keys():
+            used[name] = {k: v for k, v in used[name].items() if k not in idle[name]}
     return digest(
         {
             "step": step,

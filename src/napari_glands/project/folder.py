@@ -16,6 +16,7 @@ from napari_glands.project.fingerprint import step_fingerprint
 from napari_glands.project.lock import ProjectLock
 from napari_glands.project.schema import ProjectFile, SlideEntry, StepRecord
 from napari_glands.project.store import SlideStore
+from napari_glands.project.teaching import train_fingerprint
 from napari_glands.project.versions import keep_version
 from napari_glands.settings import Settings
 
@@ -623,7 +624,13 @@ class Project:
         return models.names(self.path / "models")
 
     def save_model(
-        self, model: Model, name: str, *, fingerprint: str = "", finished: bool = True
+        self,
+        model: Model,
+        name: str,
+        *,
+        fingerprint: str = "",
+        finished: bool = True,
+        start: str = "",
     ) -> None:
         """Save a trained model.
 
@@ -637,17 +644,30 @@ class Project:
             Of what it was trained on.
         finished
             Whether training came to its end; False makes the next run train on.
+        start
+            Content of the model that it goes on from; empty for none.
         """
         self.require_writable()
+        target = self.path / "models" / name
         with staging_folder(self._staging) as staging:
-            models.save(model, self.path / "models" / name, staging / name, fingerprint, finished)
+            models.save(model, target, staging / name, fingerprint, finished, start)
+
+    def keep_model(self, name: str) -> None:
+        """Keep a copy of a model as ``<name>-previous``, before another takes its place."""
+        self.require_writable()
+        with staging_folder(self._staging) as staging:
+            models.keep(self.path / "models", name, staging / name)
+
+    def start_model_name(self, name: str) -> str:
+        """Return the name of the model from which a training of some name goes on."""
+        return models.start_name(self.path / "models", name)
 
     def load_model(self, name: str) -> Model:
         """Load a saved model; `GlandsError` when there is none of that name."""
         return models.load(self.path / "models", name)
 
     def model_facts(self, name: str) -> dict[str, Any] | None:
-        """Return fingerprint, content and ``finished`` of a saved model; None when absent."""
+        """Return fingerprint, content, ``finished`` and start of a model; None when absent."""
         return models.facts(self.path / "models", name)
 
     # ---- fingerprints of what would be made now
@@ -673,11 +693,21 @@ class Project:
         exterior = (self.facts(slide_id, "exterior") or {}).get("content", "")
         return step_fingerprint("priors", settings, [self.entry(slide_id)], [exterior])
 
-    def train_fingerprint(self, settings: Settings, slide_ids: Sequence[str]) -> str:
-        """Return the fingerprint of the model that slides with their saved priors would give."""
-        priors = [(self.facts(i, "priors") or {}).get("content", "") for i in slide_ids]
-        entries = [self.entry(i) for i in slide_ids]
-        return step_fingerprint("train", settings, entries, priors)
+    def train_fingerprint(
+        self, settings: Settings, slide_ids: Sequence[str], start: str = ""
+    ) -> str:
+        """Return the fingerprint of the model that slides with what is known of them would give.
+
+        Parameters
+        ----------
+        settings
+            Of all steps.
+        slide_ids
+            The slides, all with priors.
+        start
+            Content of the model that it goes on from; empty for none.
+        """
+        return train_fingerprint(self, settings, slide_ids, start)
 
     def prediction_fingerprint(self, settings: Settings, slide_id: str, model: str) -> str:
         """Return the fingerprint of a slide's prediction by a model of some content."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from napari_glands.project.fingerprint import folder_digest
 if TYPE_CHECKING:
     from napari_glands.segmentation import Model
 
-__all__ = ["facts", "load", "names", "recover", "save"]
+__all__ = ["facts", "keep", "load", "names", "previous_name", "recover", "save", "start_name"]
 
 _FACTS = "project.json"
 
@@ -29,8 +30,46 @@ def names(folder: Path) -> list[str]:
     return sorted(path.parent.name for path in folder.glob(f"*/{_FACTS}"))
 
 
-def save(model: Model, target: Path, staging: Path, fingerprint: str, finished: bool) -> None:
+def previous_name(name: str) -> str:
+    """Return the name under which the model is kept that one of a name took the place of."""
+    return f"{name}-previous"
+
+
+def start_name(folder: Path, name: str) -> str:
+    """Return which model a training of some name goes on from: the one of that name.
+
+    One that was itself cut off while it went on from the previous one starts there again, so that
+    it becomes what it would have.
+    """
+    saved, previous = facts(folder, name), facts(folder, previous_name(name))
+    if saved is None or previous is None or saved["finished"]:
+        return name
+    return previous_name(name) if saved.get("start") == previous["content"] else name
+
+
+def keep(folder: Path, name: str, staging: Path) -> None:
+    """Copy a model to its previous name, in place of the one that was there."""
+    found = existing_folder(folder / name)
+    if found is not None:
+        shutil.copytree(found, staging)
+        replace_folder(staging, folder / previous_name(name))
+
+
+def save(
+    model: Model, target: Path, staging: Path, fingerprint: str, finished: bool, start: str = ""
+) -> None:
     """Save a model in place of a former one of the same name.
+
+    Parameters
+    ----------
+    model
+        The model.
+    target, staging
+        Where it is kept, and where it is built.
+    fingerprint, finished
+        Of what it was trained on, and whether to the end.
+    start
+        Content of the model that it goes on from; empty for none.
 
     Raises
     ------
@@ -47,7 +86,7 @@ def save(model: Model, target: Path, staging: Path, fingerprint: str, finished: 
     content = folder_digest(staging)
     write_json(
         staging / _FACTS,
-        {"fingerprint": fingerprint, "content": content, "finished": finished},
+        {"fingerprint": fingerprint, "content": content, "finished": finished, "start": start},
     )
     replace_folder(staging, target)
 
@@ -70,7 +109,7 @@ def load(folder: Path, name: str) -> Model:
 
 
 def facts(folder: Path, name: str) -> dict[str, Any] | None:
-    """Return fingerprint, content and ``finished`` of a model; None when absent."""
+    """Return fingerprint, content, ``finished`` and start of a model; None when absent."""
     found = existing_folder(folder / name)
     if found is None:
         return None

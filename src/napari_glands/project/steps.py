@@ -26,12 +26,15 @@ from napari_glands.live import LiveView
 from napari_glands.progress import Cancelled, CancelToken, Event, Report, ignore
 from napari_glands.project.folder import Project
 from napari_glands.project.missing import reachable, same_exterior, same_model
+from napari_glands.project.rounds import record_change
 from napari_glands.project.runs import recorded_run
 from napari_glands.project.schema import SlideEntry
 from napari_glands.project.summary import RunSummary, summarise
+from napari_glands.project.teaching import decided_glands
 from napari_glands.settings import Settings
 
 if TYPE_CHECKING:
+    from napari_glands.segmentation import Model
     from napari_glands.slides import Slide
 
 __all__ = [
@@ -237,14 +240,16 @@ def run_train(
     settings: Settings | None = None,
     *,
     name: str = DEFAULT_MODEL,
+    go_on: bool = False,
     report: Report = ignore,
     cancel: CancelToken | None = None,
     live: LiveView | None = None,
 ) -> StepResult:
-    """Train a model on the slides that have priors (stage 2).
+    """Train a model on the slides that have priors (stage 2), and on what the user decided.
 
     A run that was cut off goes on from its last checkpoint. A cancelled one saves the best model
-    so far, which can be used, and goes on when it is run again.
+    so far, which can be used, and goes on when it is run again. A former model of that name is
+    kept as ``<name>-previous``.
 
     Parameters
     ----------
@@ -252,24 +257,32 @@ def run_train(
         As for `run_exterior`.
     name
         Of the model; a former one of that name is replaced.
+    go_on
+        Whether to go on from the weights of the model of that name, for as many further rounds as
+        the settings say, instead of training a new one.
 
     Raises
     ------
     GlandsError
-        When no slide has priors, or all are empty or rejected, and as for `run_exterior`.
+        When no slide has priors, all are empty or rejected, there is no model to go on from, and
+        as for `run_exterior`.
     """
     from napari_glands.exterior import choose_device
+    from napari_glands.priors.decisions import has_taken
     from napari_glands.segmentation import train
 
     settings, cancel = _begin(project, settings), cancel or CancelToken()
     having = _having(project, "priors", report, "train")
     entries = reachable(project, having, "train", report)
-    fingerprint = project.train_fingerprint(settings, [e.id for e in entries])
-    if same_model(project, settings, name, having):
+    start, base = _start(project, name) if go_on else (None, "")
+    fingerprint = project.train_fingerprint(settings, _ids(entries), base)
+    saved = project.model_facts(name)
+    if not go_on and same_model(project, settings, name, having):
         report(Event("train", 1, f"Trained before and up to date: model {name}"))
         return StepResult("train", (), (name,), 0.0)
     priors = [project.load_priors(entry.id) for entry in entries]
-    if not any(p.used.any() for p in priors):
+    glands = [decided_glands(project, entry.id) for entry in entries]
+    if not (start or any(p.used.any() for p in priors) or any(map(has_taken, glands))):
         raise GlandsError(
             f"No priors to learn from in {_count(entries)}. Look at the exterior map "
             "and choose another exterior cluster, lower the smallest solidity or area of priors, "
@@ -286,7 +299,7 @@ def run_train(
         cancel,
         device=f"{device.name}: {device.reason}",
         resume=True,
-        arguments={"name": name},
+        arguments={"name": name, "go_on": go_on},
     ) as run:
         try:
             with _opened(project, entries) as slides:
@@ -294,6 +307,8 @@ def run_train(
                     slides,
                     priors,
                     settings,
+                    glands=glands,
+                    start=start,
                     run_dir=run.folder,
                     name=name,
                     report=run.report,
@@ -302,8 +317,10 @@ def run_train(
                 )
         except Cancelled:  # before there was a model
             return StepResult("train", (), (), time.perf_counter() - clock)
+        if saved and saved["fingerprint"] != fingerprint:
+            project.keep_model(name)
         stopped = cancel.cancelled or model.metrics.get("stopped") == "cancelled"
-        project.save_model(model, name, fingerprint=fingerprint, finished=not stopped)
+        project.save_model(model, name, fingerprint=fingerprint, finished=not stopped, start=base)
         if not stopped:
             run.drop_checkpoints()
     return StepResult("train", (name,), (), time.perf_counter() - clock)
@@ -355,11 +372,13 @@ def run_predict(
     def work(slide: Slide, report: Report) -> None:
         began = time.perf_counter()
         prediction = predict(model, slide, settings, report=report, cancel=cancel, live=live)
+        before = project.load_glands(slide.id) if project.facts(slide.id, "glands") else None
         project.save_prediction(
             prediction,
             fingerprint=project.prediction_fingerprint(settings, slide.id, content),
             seconds=time.perf_counter() - began,
         )
+        record_change(project, slide.id, before, model, run.folder)
         if project.has_curated_glands(slide.id):
             report(Event("predict", 1, f"Kept your decisions on the glands of {slide.name}"))
 
@@ -542,6 +561,12 @@ def _choose_again(project: Project, slide_id: str, settings: Settings) -> None:
     saved = project.load_exterior(slide_id)
     chosen = wished or max(saved.evidence, key=lambda cue: cue.score).cluster
     project.save_exterior(replace(saved.with_cluster(chosen), settings=settings))
+
+
+def _start(project: Project, name: str) -> tuple[Model, str]:
+    """Load the model that a training goes on from, with its content."""
+    start = project.start_model_name(name)
+    return project.load_model(start), (project.model_facts(start) or {})["content"]
 
 
 def _having_current_prediction(
