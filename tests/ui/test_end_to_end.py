@@ -52,7 +52,7 @@ def test_from_an_image_to_exported_glands(bench, monkeypatch):
     layer = bench.layer("priors")
     rows, columns = np.nonzero(np.ones((30, 30)))
     layer.data_setitem((rows + 40, columns + 40), 500)
-    bench.until(lambda: "edited" in priors.counts.text() and "0 edited" not in priors.counts.text())
+    bench.until(lambda: priors.review.tally["edited"])
 
     train = bench.run("train")
     assert "Trained" in train.status.text(), train.status.text()

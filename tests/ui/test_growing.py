@@ -53,7 +53,7 @@ def test_a_click_adds_sure_glands_and_shows_them(predicted):
     bench.settle()
     assert states(bench) == {1: "proposed", 2: "proposed", 3: "proposed"}
     assert "Sure predictions added in 1 slide" in view.status.text()
-    assert "3 priors: 3 proposed" in view.counts.text()
+    assert view.review.tally == {"proposed": 3}
     layer = bench.layer("priors")
     assert (layer.data == 3).any()
     assert layer.visible
@@ -89,7 +89,7 @@ def test_grown_priors_can_be_decided_on_like_others(predicted):
     bench.click(view.grow_button)
     bench.settle()
     bench.layer("priors").selected_label = 3
-    bench.click(view.reject_button)
+    bench.click(view.review.reject_button)
     bench.until(lambda: states(bench)[3] == "rejected")
     bench.click(view.grow_button)
     bench.settle()

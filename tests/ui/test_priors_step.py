@@ -36,7 +36,7 @@ def test_priors_are_shown_for_editing(with_priors):
     assert isinstance(layer.data, np.ndarray)
     assert not layer.multiscale
     assert layer.editable
-    assert "2 priors: 2 proposed" in bench.view("priors").counts.text()
+    assert bench.view("priors").review.tally == {"proposed": 2}
 
 
 def test_a_brush_stroke_reaches_the_project(with_priors):
@@ -45,8 +45,8 @@ def test_a_brush_stroke_reaches_the_project(with_priors):
     paint(bench, 80, 20, 9)
     bench.until(lambda: (saved(bench).labels == 9).any())
     assert states(bench) == {1: "proposed", 2: "proposed", 9: "edited"}
-    bench.until(lambda: "1 edited" in view.counts.text())
-    assert view.saved.text() == "Edits saved."
+    bench.until(lambda: view.review.tally["edited"] == 1)
+    bench.until(lambda: view.review.saved.text() == "Edits saved.")
 
 
 def test_undo_still_works_and_is_saved_too(with_priors):
@@ -75,9 +75,9 @@ def test_accept_and_reject_by_buttons(with_priors):
     view = bench.view("priors")
     layer = bench.layer("priors")
     layer.selected_label = 2
-    bench.click(view.reject_button)
+    bench.click(view.review.reject_button)
     bench.until(lambda: states(bench) == {1: "proposed", 2: "rejected"})
-    bench.click(view.accept_all_button)
+    bench.click(view.review.accept_rest_button)
     bench.until(lambda: states(bench) == {1: "accepted", 2: "rejected"})
     assert (saved(bench).labels == 2).any(), "a rejected prior keeps its pixels"
     bench.until(lambda: layer.colormap.map(np.array([2], np.int32))[0][3] < 0.5)
@@ -87,19 +87,21 @@ def test_accept_and_reject_by_keys(with_priors):
     bench = with_priors
     layer = bench.layer("priors")
     bench.viewer.layers.selection.active = layer
-    layer.selected_label = 1
+    bench.click_canvas("priors", 30, 30)
     bench.key(Qt.Key.Key_Y, SHIFT)
     bench.until(lambda: states(bench)[1] == "accepted")
+    assert layer.selected_label == 2, "it goes on to the next"
     bench.key(Qt.Key.Key_N, SHIFT)
-    bench.until(lambda: states(bench)[1] == "rejected")
+    bench.until(lambda: states(bench)[2] == "rejected")
 
 
 def test_without_a_picked_prior_it_says_what_to_do(with_priors):
     bench = with_priors
-    bench.layer("priors").selected_label = 77
     view = bench.view("priors")
-    bench.click(view.accept_button)
-    assert "Pick a prior first" in view.status.text()
+    bench.viewer.layers.selection.active = bench.layer("priors")
+    bench.key(Qt.Key.Key_Y, SHIFT)
+    assert "Choose a prior first" in view.status.text()
+    assert not view.review.accept_button.isEnabled()
 
 
 def test_a_renamed_layer_is_still_ours(with_priors):
@@ -116,8 +118,10 @@ def test_unsaved_strokes_survive_the_deletion_of_the_layer(with_priors):
     bench.viewer.layers.remove(bench.layer("priors"))
     bench.until(lambda: 9 in states(bench))
     view = bench.view("priors")
-    bench.click(view.accept_button)
-    assert "was removed" in view.status.text()
+    bench.click(view.review.restore_button)
+    bench.until(lambda: bench.layer("priors") is not None)
+    assert (bench.layer("priors").data == 9).any()
+    bench.until(view.review.table.isVisible)
 
 
 def test_unsaved_strokes_survive_a_change_of_slides(with_priors):
@@ -136,7 +140,7 @@ def test_unsaved_strokes_survive_a_change_of_slides(with_priors):
 def test_searching_again_leaves_decisions_alone_unless_asked(with_priors):
     bench = with_priors
     view = bench.view("priors")
-    bench.click(view.accept_all_button)
+    bench.click(view.review.accept_rest_button)
     bench.until(lambda: set(states(bench).values()) == {"accepted"})
     bench.run("priors")
     assert states(bench) == {1: "accepted", 2: "accepted"}
@@ -153,7 +157,7 @@ def test_edits_go_to_the_project_that_was_saved_under_a_name(with_priors):
     bench.settle()
     paint(bench, 80, 20, 9)
     bench.until(lambda: (saved(bench).labels == 9).any())
-    bench.until(lambda: bench.view("priors").saved.text() == "Edits saved.")
+    bench.until(lambda: bench.view("priors").review.saved.text() == "Edits saved.")
 
 
 def test_edits_are_there_after_reopening(with_priors):

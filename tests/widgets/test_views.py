@@ -16,6 +16,7 @@ from napari_glands.widgets.project_bar import ProjectBar
 from napari_glands.widgets.slides_view import SlideRow, SlidesView
 from napari_glands.widgets.step_nav import StepNav
 from napari_glands.widgets.train_view import TrainView
+from napari_glands.workbench.review import make_review
 
 SETTINGS = Settings()
 PRESETS = [("quick", "Quick", "A first look."), ("best", "Best", "For a GPU.")]
@@ -41,9 +42,9 @@ def every_view():
     return [
         SlidesView(SETTINGS.general, [("a", "A sample")], PRESETS),
         ExteriorView(SETTINGS.exterior),
-        PriorsView(SETTINGS.priors, ("Shift+Y", "Shift+N")),
+        PriorsView(SETTINGS.priors, make_review("prior")),
         TrainView(SETTINGS.train),
-        PredictView(SETTINGS.predict),
+        PredictView(SETTINGS.predict, make_review("gland")),
         ExportView(SETTINGS.export),
     ]
 
@@ -55,7 +56,7 @@ def test_views_fit_a_narrow_dock(shown, index):
 
 
 def test_run_waits_for_its_input_and_for_the_running_job(shown, qtbot):
-    view = shown(PredictView(SETTINGS.predict))
+    view = shown(PredictView(SETTINGS.predict, make_review("gland")))
     view.set_ready(False, "There is no model yet.")
     assert not view.run_button.isEnabled()
     assert view.missing.text() == "There is no model yet."
@@ -145,13 +146,6 @@ class TestExterior:
         with qtbot.waitSignal(view.picking_toggled) as signal:
             view.show_evidence([], 0)
         assert signal.args == [False]
-
-
-def test_priors_counts_are_a_sentence(shown):
-    view = shown(PriorsView(SETTINGS.priors, ("Shift+Y", "Shift+N")))
-    assert not view.verbs.isVisible()
-    view.show_counts({"proposed": 2, "accepted": 1}, 0.125)
-    assert view.counts.text() == "3 priors: 2 proposed, 1 accepted. They cover 12.5% of the slide."
 
 
 def test_losses_are_drawn(shown, qtbot):

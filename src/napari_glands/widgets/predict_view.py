@@ -7,6 +7,7 @@ from qtpy.QtWidgets import QFileDialog, QPushButton
 
 from napari_glands.settings import PredictSettings
 from napari_glands.widgets.read_only import edits
+from napari_glands.widgets.review_view import ReviewView
 from napari_glands.widgets.step_view import StepView
 from napari_glands.widgets.text import sentence
 
@@ -14,7 +15,14 @@ __all__ = ["PredictView"]
 
 
 class PredictView(StepView):
-    """Run the prediction and see what was found in the slide on show.
+    """Run the prediction, and look through the glands of the slide on show.
+
+    Parameters
+    ----------
+    settings
+        Of the step.
+    review
+        The panel in which they are looked through.
 
     Signals
     -------
@@ -24,7 +32,7 @@ class PredictView(StepView):
 
     model_chosen = Signal(str)
 
-    def __init__(self, settings: PredictSettings) -> None:
+    def __init__(self, settings: PredictSettings, review: ReviewView) -> None:
         super().__init__(
             "Predict",
             "Apply the trained network to all slides and split the result into glands.",
@@ -36,7 +44,8 @@ class PredictView(StepView):
         self.load_button.clicked.connect(self._choose_model)
         edits(self.load_button)
         self.summary = sentence()
-        self.build(self.load_button, after=(self.summary,))
+        self.review = review
+        self.build(self.load_button, after=(self.summary, self.review))
 
     def show_summary(self, text: str) -> None:
         """Say what was found in the slide on show."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QMessageBox
@@ -23,11 +23,10 @@ from napari_glands.widgets.train_view import TrainView
 from napari_glands.workbench import actions
 from napari_glands.workbench.copying import StepCopier
 from napari_glands.workbench.describing import describe_glands
-from napari_glands.workbench.layer_editor import count_states
 from napari_glands.workbench.layers import cluster_color
 from napari_glands.workbench.picking import ClusterPicker
 from napari_glands.workbench.replacing import ask_first
-from napari_glands.workbench.review import ACCEPT_KEY, REJECT_KEY, Review
+from napari_glands.workbench.review import Review, make_review
 from napari_glands.workbench.state import can_grow, resolve
 
 if TYPE_CHECKING:
@@ -182,11 +181,7 @@ class _Priors(Binding):
         super().__init__(session, "priors", view)
         view.run_requested.connect(self._run)
         view.grow_requested.connect(lambda: actions.run_grow(session))
-        review = Review(self, session.curation.priors)
-        view.accept_all_requested.connect(review.accept_rest)
-        view.accept_requested.connect(review.accept)
-        view.reject_requested.connect(review.reject)
-        session.curation.priors.edited.connect(self._on_edited)
+        Review(session, view.review, session.curation.priors)
 
     def _run(self) -> None:
         replace = self.view.replace_curated.isChecked()
@@ -195,16 +190,7 @@ class _Priors(Binding):
 
     def update(self) -> None:
         super().update()
-        shown = self.session.shown
-        priors = None if shown is None else shown.priors
         self.view.set_growable(can_grow(self.session.facts))
-        if priors is None:
-            self.view.show_counts(None)
-        else:
-            self.view.show_counts(count_states(priors.table), priors.coverage)
-
-    def _on_edited(self, priors: Any, content: str) -> None:
-        self.view.show_saved("Edits saved.")
 
 
 class _Train(Binding):
@@ -238,6 +224,7 @@ class _Predict(Binding):
         start = partial(actions.run_predict, session)
         view.run_requested.connect(lambda: ask_first(session, view, "predict", start))
         view.model_chosen.connect(lambda name: actions.import_model(session, Path(name)))
+        Review(session, view.review, session.curation.glands)
 
     def update(self) -> None:
         super().update()
@@ -274,15 +261,11 @@ def make_step(session: Session, step: str) -> StepView:
     makers: dict[str, Callable[[], Binding]] = {
         "slides": lambda: _Slides(session, SlidesView(settings.general, _SAMPLES, _PRESETS)),
         "exterior": lambda: _Exterior(session, ExteriorView(settings.exterior)),
-        "priors": lambda: _Priors(session, PriorsView(settings.priors, _keys())),
+        "priors": lambda: _Priors(session, PriorsView(settings.priors, make_review("prior"))),
         "train": lambda: _Train(session, TrainView(settings.train)),
-        "predict": lambda: _Predict(session, PredictView(settings.predict)),
+        "predict": lambda: _Predict(session, PredictView(settings.predict, make_review("gland"))),
         "export": lambda: _Export(session, ExportView(settings.export)),
     }
     binding = makers[step]()
     binding.update()
     return binding.view
-
-
-def _keys() -> tuple[str, str]:
-    return ACCEPT_KEY.replace("-", "+"), REJECT_KEY.replace("-", "+")

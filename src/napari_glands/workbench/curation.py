@@ -9,6 +9,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_glands.workbench.layer_editor import LayerEditor
 from napari_glands.workbench.layers import SlideLayers
+from napari_glands.workbench.review import bind_layer
 from napari_glands.workbench.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class Curation(QObject):
         self._meant = self.priors
         self._dirty = False
         for editor in self._editors:
+            editor.shown.connect(lambda editor=editor: bind_layer(editor))
             editor.changed.connect(self.changed)
             editor.edited.connect(self.edited)
             editor.outdated.connect(self.outdated)

@@ -8,7 +8,6 @@ pixels over new ones.
 from __future__ import annotations
 
 import weakref
-from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from qtpy.QtCore import QObject, Signal
 
-from napari_glands.priors.curated import STATES, Curated, Row, State
+from napari_glands.priors.curated import Curated, Row, State
 from napari_glands.workbench.autosave import Autosave
 from napari_glands.workbench.history import History, Step
 from napari_glands.workbench.layers import SlideLayers
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from napari_glands.priors.verbs.edit import Edit
     from napari_glands.project import Project
 
-__all__ = ["LayerEditor", "count_states"]
+__all__ = ["LayerEditor"]
 
 Role = Literal["priors", "glands"]
 
@@ -53,12 +52,27 @@ class _Held:
 
 
 class LayerEditor(QObject):
-    """Reads edits of one layer back, changes states, and knows how to take both back.
+    """Reads edits of one layer back, changes states, and takes both back.
+
+    Attributes
+    ----------
+    role, noun
+        Of the layer, and what one of its objects is called.
+    history
+        What can be taken back.
+    dirty
+        Whether there are edits that are not saved yet.
+    autosave
+        When they will be.
+    reviewers
+        The panels that look through the objects.
 
     Signals
     -------
     shown
         There is another layer.
+    picked
+        An object was clicked in the canvas.
     edited
         ``(Curated, content)`` when an edit has reached the disk.
     outdated
@@ -75,6 +89,7 @@ class LayerEditor(QObject):
     """
 
     shown = Signal()
+    picked = Signal(int)
     edited = Signal(object, str)
     outdated = Signal()
     changed = Signal()
@@ -89,6 +104,7 @@ class LayerEditor(QObject):
         self.role: Role = role
         self.noun = role.removesuffix("s")
         self.history = History()
+        self.reviewers: list[Any] = []
         self.dirty = False
         self.autosave = Autosave(self, autosave_seconds())
         self.autosave.due.connect(self._save)
@@ -120,8 +136,6 @@ class LayerEditor(QObject):
         self._colored = {row.id: row.state for row in curated.table}
         self.history.clear()
         layer.editable = not project.read_only
-        layer.bind_key("Control-Z", lambda _: self.undo(), overwrite=True)
-        layer.bind_key("Control-Shift-Z", lambda _: self.redo(), overwrite=True)
         events = layer.events
         events.paint.connect(self._on_stroke)
         events.labels_update.connect(self._on_pixels)
@@ -152,6 +166,18 @@ class LayerEditor(QObject):
         """Whether edits are taken now."""
         layer = self.layer
         return layer is not None and bool(layer.editable)
+
+    @property
+    def reason(self) -> str:
+        """Why no edits are taken; empty when they are."""
+        if self.editable or self._held is None:
+            return ""
+        return self._held.project.read_only_reason or "A project is being opened: wait a moment."
+
+    @property
+    def saved(self) -> Any:
+        """What was saved last; None before there was anything."""
+        return None if self._held is None else self._held.curated
 
     @property
     def curated(self) -> Any:
@@ -335,10 +361,9 @@ class LayerEditor(QObject):
     def _writable_layer(self) -> Labels | None:
         layer = self.layer
         if layer is None:
-            self.said.emit(f"The {self.role} layer was removed: choose the slide again.", True)
+            self.said.emit(f"There is no {self.role} layer: show it again first.", True)
         elif not layer.editable:
-            reason = "" if self._held is None else self._held.project.read_only_reason or ""
-            self.said.emit(reason or "A project is being opened: wait a moment.", True)
+            self.said.emit(self.reason, True)
             return None
         return layer
 
@@ -406,11 +431,12 @@ class LayerEditor(QObject):
 
     def _on_saved(self, result: tuple[_Held, bool, int]) -> None:
         held, differs, edits = result
-        if held is not self._held:
-            if differs:
-                self.outdated.emit()
-            return
         curated, content = held.curated, held.content
+        # Content that is not known: there was another result, and the decisions went over to it.
+        if differs and (held is not self._held or not content):
+            self.outdated.emit()
+        if held is not self._held:
+            return
         if edits == self._edits:
             self._set_dirty(False)
             self._adopt(curated)
@@ -426,12 +452,6 @@ class LayerEditor(QObject):
             ledger.put({label: there.get(label) for label in {*here, *there}})
             self.changed.emit()
         self._recolor()
-
-
-def count_states(rows: Iterable[Row]) -> dict[str, int]:
-    """Return the number of rows by state, in the order of an object's life."""
-    counts = Counter(row.state for row in rows)
-    return {state: counts.get(state, 0) for state in STATES}
 
 
 def _same(former: Any, now: Any) -> bool:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from napari_glands.segmentation.result import Prediction
     from napari_glands.slides import Slide
 
-__all__ = ["CLUSTER_COLORS", "KEY", "SlideLayers", "color_by_state", "placement"]
+__all__ = ["CLUSTER_COLORS", "KEY", "STATE_COLORS", "SlideLayers", "color_by_state", "placement"]
 
 KEY = "napari_glands"
 L = TypeVar("L", bound=Layer)
@@ -42,7 +42,7 @@ _BLUE, _ORANGE, _GREEN = (0.0, 0.45, 0.70), (0.90, 0.62, 0.0), (0.0, 0.62, 0.45)
 _PURPLE, _YELLOW, _SKY = (0.80, 0.47, 0.65), (0.94, 0.89, 0.26), (0.34, 0.71, 0.91)
 _VERMILION, _GRAY = (0.84, 0.37, 0.0), (0.6, 0.6, 0.6)
 CLUSTER_COLORS = (_BLUE, _ORANGE, _GREEN, _PURPLE, _YELLOW, _SKY, _VERMILION, _GRAY)
-_STATE_COLORS = {
+STATE_COLORS = {
     "proposed": (*_ORANGE, 1.0),
     "accepted": (*_GREEN, 1.0),
     "edited": (*_SKY, 1.0),
@@ -76,8 +76,8 @@ def placement(grid: Grid, origin: tuple[float, float] = (0.0, 0.0)) -> dict[str,
 
 def color_by_state(curated: Curated) -> DirectLabelColormap:
     """Return colours that tell the state of each prior or gland; new ones look edited."""
-    colors: dict[int | None, Any] = {None: _STATE_COLORS["edited"], 0: (0, 0, 0, 0)}
-    colors.update({row.id: _STATE_COLORS[row.state] for row in curated.table})
+    colors: dict[int | None, Any] = {None: STATE_COLORS["edited"], 0: (0, 0, 0, 0)}
+    colors.update({row.id: STATE_COLORS[row.state] for row in curated.table})
     return DirectLabelColormap(color_dict=colors)
 
 
