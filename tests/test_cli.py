@@ -281,6 +281,20 @@ def test_export_then_evaluate_against_itself(project, tmp_path):
     assert "pooled" in call("evaluate", "--pred", out, "--truth", out).stdout
 
 
+def test_actions_of_a_review_are_counted(project, tmp_path):
+    out = tmp_path / "truth"
+    call("export", "--project", project, "--format", "png", "--out", out)
+    arguments = ("benchmark", "curation", "--project", project, "--truth", out)
+    result = json.loads(call(*arguments, "--json").stdout)
+    rows = result["slides"]
+    assert [row["slide"] for row in rows] == ["field_1", "field_2", "all"]
+    assert rows[-1]["review"] == 2, "what is right costs no more than going to the slide"
+    assert set(result["times_fewer"]) == {"encircle", "brush and fill"}
+    assert "encircle" in call(*arguments).stdout
+    missing = call("benchmark", "curation", "-p", project, "--truth", tmp_path / "no", code=1)
+    assert "no" in missing.stderr
+
+
 def test_export_gives_images_of_one_name_files_of_their_own(project, tmp_path):
     other = tmp_path / "other" / "field_1.png"
     other.parent.mkdir()

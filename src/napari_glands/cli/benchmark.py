@@ -18,6 +18,7 @@ from napari_glands.cli.options import (
     starting_settings,
     with_settings,
 )
+from napari_glands.cli.steps import ProjectOption
 from napari_glands.cli.terminal import note, print_json, print_table, work
 from napari_glands.jobs import CancelToken, Report
 from napari_glands.settings import Settings
@@ -225,7 +226,51 @@ def speed(
     _print("Speed", result, rows, as_json)
 
 
+def curation(
+    *,
+    project: ProjectOption,
+    truth: TruthOption,
+    goal: Annotated[
+        float, typer.Option("--goal", help="Object F1 at which the user stops.", min=0, max=1)
+    ] = 0.8,
+    as_json: JsonOption = False,
+) -> None:
+    """Count what a simulated user does to correct a project's glands, or to paint them.
+
+    The user knows the true glands. Down the review list, worst first, every row costs a key, every
+    cut, joint and drawn gland a stroke; with napari's own tools every gland costs a new label and
+    its painting.
+    """
+
+    def job(report: Report, cancel: CancelToken) -> dict[str, Any]:
+        from napari_glands.evaluation.effort import effort_table, efforts, times_fewer
+        from napari_glands.evaluation.label_files import label_files_of, read_label_image
+        from napari_glands.project import Project
+
+        found = {}
+        with Project.open(project, read_only=True) as opened:
+            slides = [entry for entry in opened.slides if opened.facts(entry.id, "prediction")]
+            files = label_files_of([Path(entry.name) for entry in slides], truth)
+            for entry, file in zip(slides, files, strict=True):
+                cancel.check()
+                glands = opened.load_glands(entry.id)
+                found[entry.name] = efforts(glands, read_label_image(file)[0], goal)
+        return {
+            "goal": goal,
+            "slides": effort_table(found),
+            "times_fewer": times_fewer(found),
+            "actions": {
+                name: {way: effort.actions for way, effort in ways.items()}
+                for name, ways in found.items()
+            },
+        }
+
+    result = work(job)
+    _print(f"Actions until object F1 is {goal:g}", result, result["slides"], as_json)
+
+
 app.command("quality")(quality)
+app.command("curation")(curation)
 app.command("ablation")(ablation)
 app.command("speed")(speed)
 

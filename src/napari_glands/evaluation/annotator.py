@@ -92,6 +92,7 @@ def paint(truth: np.ndarray, goal: float, actions_per_gland: int) -> Effort:
         See `FROM_SCRATCH`.
     """
     effort = Effort()
+    effort.act("open the image")
     effort.act("new labels layer")
     effort.act("choose the brush")
     labels = np.zeros_like(truth)
@@ -122,6 +123,7 @@ def correct(candidates: Sequence[Candidate], truth: np.ndarray, goal: float) -> 
     """
     desk = _Desk(candidates, truth)
     effort = Effort(before=desk.f1())
+    effort.act("next slide")
     for number in desk.worst_first:
         if desk.f1() >= goal:
             break

@@ -27,7 +27,8 @@ def curated_glands(prediction: Prediction, others: Sequence[np.ndarray] = ()) ->
     """Return the glands of a prediction, none of them decided yet.
 
     What was found is proposed, under its number in the prediction. What the network only half
-    sees, outside of these, is doubtful.
+    sees, outside of these, is doubtful. The score is how sure the network is, times the solidity:
+    of two glands in one the network may be sure, but their common outline is not convex.
 
     Parameters
     ----------
@@ -41,10 +42,10 @@ def curated_glands(prediction: Prediction, others: Sequence[np.ndarray] = ()) ->
     doubtful = _half_seen(prediction)
     first = int(labels.max(initial=0))
     labels = np.where(doubtful > 0, doubtful + np.int32(first), labels)
-    scores = certainty([prediction.probability, *others], labels)
+    sure, convex = certainty([prediction.probability, *others], labels), _solidity(labels)
     areas = _areas(labels, prediction.grid)
     table = tuple(
-        Gland(n, "proposed" if n <= first else "doubtful", scores[n], area)
+        Gland(n, "proposed" if n <= first else "doubtful", sure[n] * convex[n], area)
         for n, area in areas.items()
     )
     return Glands(
@@ -144,6 +145,11 @@ def _dense(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if ids[0] != 0:
         ids, places = np.concatenate([[0], ids]), places + 1
     return places.reshape(labels.shape), ids
+
+
+def _solidity(labels: np.ndarray) -> dict[int, float]:
+    """Area over convex area by label."""
+    return {int(r.label): float(r.solidity) for r in measure.regionprops(labels)}
 
 
 def _areas(labels: np.ndarray, grid: Grid) -> dict[int, float]:
