@@ -123,6 +123,19 @@ def test_edits_of_a_replaced_prediction_are_not_lost(predicted, make, study):
     assert project.facts(slide_id, "prediction") is not None
 
 
+def test_a_copy_at_another_resolution_gives_its_decisions(predicted, make, study):
+    project, slide_id = predicted
+    decide(project, slide_id, "rejected", 1)
+    backup = project.back_up(slide_id, "glands")
+    decide(project, slide_id, "proposed", 1)
+    coarse = make.settings.updated("general", working_mpp=2.48)
+    project.save_prediction(make.prediction(study.slide, coarse))
+    project.save_edited_glands(project.load_backup(slide_id, backup))
+    assert states(project, slide_id)[1] == "rejected"
+    prediction = project.load_prediction(slide_id)
+    assert prediction.glands.shape == prediction.probability.shape == prediction.grid.shape
+
+
 def test_decisions_survive_a_kill_between_the_two_halves(predicted, make, study):
     project, slide_id = predicted
     former = folder_of(project, slide_id, "prediction")

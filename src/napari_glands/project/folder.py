@@ -13,6 +13,7 @@ from napari_glands.atomic import staging_folder
 from napari_glands.errors import GlandsError
 from napari_glands.project import curation, models, registry, schema
 from napari_glands.project.fingerprint import step_fingerprint
+from napari_glands.project.label_folders import grid_of
 from napari_glands.project.lock import ProjectLock
 from napari_glands.project.schema import ProjectFile, SlideEntry, StepRecord
 from napari_glands.project.store import SlideStore
@@ -513,8 +514,8 @@ class Project:
             The glands.
         base
             Content of the glands that the user edited, where others may have been saved since;
-            None takes them for those that are saved. Where a new prediction came in between, the
-            decisions are carried over to its glands.
+            None takes them for those that are saved. Where a new prediction came in between, or
+            one of another resolution, the decisions are carried over to its glands.
 
         Returns
         -------
@@ -533,7 +534,7 @@ class Project:
             if saved is None:
                 raise GlandsError(_missing(self.entry(result.slide_id).name, "prediction"))
             glands = result
-            if base not in (None, saved["content"]):
+            if base not in (None, saved["content"]) or grid_of(saved) != result.grid:
                 glands = curation.brought_up_to_date(result, self.load_glands(result.slide_id))
             self._save("glands", glands, saved["fingerprint"], None, curated=True)
             content = (store.facts("glands") or {})["content"]
