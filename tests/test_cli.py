@@ -144,10 +144,15 @@ def test_steps_one_by_one(files, tmp_path):
          "--min-area-um2", 20, "--min-score", 0)  # fmt: skip
     call("train", "--project", project, "--iterations", 2, "--rounds", 1, "--weights", "none",
          "--batch-size", 2)  # fmt: skip
+    again = call("train", "--project", project, "--go-on", "--go-on-rounds", 1, "--json")
+    assert json.loads(again.stdout)["made"] == ["glands"]
     result = call("predict", "--project", project, "--no-flips", "--threshold", 0.3)
     assert "2 finished now" in result.stdout
     assert "2 finished now" in call("measure", "--project", project).stdout
     with Project.open(project) as opened:
+        assert opened.model_names == ["glands", "glands-previous"]
+        start = opened.load_model("glands").provenance["started_from"]
+        assert start == f"glands@{opened.load_model('glands-previous').checksum}"
         assert opened.settings.predict.threshold == 0.3
         assert opened.settings.general.device == "cpu"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -100,25 +100,23 @@ def record_change(
         file.write(json.dumps(asdict(change)) + "\n")
 
 
-def changes_of(project: Project, slide_id: str) -> list[Change]:
-    """Return what the rounds so far changed in a slide, the latest last."""
-    found = []
-    for file in sorted((project.path / "runs").glob(f"*-predict*/{_FILE}")):
-        for line in file.read_text(encoding="utf-8").splitlines():
+def changes_of(project: Project, slide_id: str) -> Iterator[Change]:
+    """Go through what the rounds changed in a slide, the latest first."""
+    for file in sorted((project.path / "runs").glob(f"*-predict*/{_FILE}"), reverse=True):
+        for line in reversed(file.read_text(encoding="utf-8").splitlines()):
             try:
                 change = Change(**json.loads(line))
             except (ValueError, TypeError):  # a line that a kill cut off
                 continue
             if change.slide_id == slide_id:
-                found.append(change)
-    return found
+                yield change
 
 
 def last_change(project: Project, slide_id: str) -> Change | None:
     """Return what the latest round changed in a slide; None when its prediction is of no such."""
-    prediction = project.facts(slide_id, "prediction") or {}
-    changes = [c for c in changes_of(project, slide_id) if c.model == prediction.get("model")]
-    return changes[-1] if changes else None
+    change = next(changes_of(project, slide_id), None)
+    model = (project.facts(slide_id, "prediction") or {}).get("model")
+    return change if change is not None and change.model == model else None
 
 
 def describe_change(project: Project, slide_id: str) -> str:

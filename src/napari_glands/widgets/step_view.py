@@ -71,6 +71,8 @@ class StepView(QWidget):
         self.run_button = QPushButton(run_text)
         self.run_button.setVisible(bool(run_text))
         self.run_button.clicked.connect(self.run_requested)
+        self.run_row = QHBoxLayout()
+        self.run_row.addWidget(self.run_button, 1)
         if self.form is not None:
             self.form.changed.connect(self.settings_changed)
         edits(self.run_button, self.form if self.changes_project else None)
@@ -84,7 +86,7 @@ class StepView(QWidget):
         if self.form is not None:
             self._layout.addWidget(self.form)
         if self.run_button.text():
-            self._layout.addWidget(self.run_button)
+            self._layout.addLayout(self.run_row)
         self._layout.addWidget(self.missing)
         self._layout.addWidget(self.status)
         for widget in after:

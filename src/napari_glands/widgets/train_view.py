@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from qtpy.QtWidgets import QFrame, QVBoxLayout
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QFrame, QPushButton, QVBoxLayout
 
 from napari_glands.settings import TrainSettings
 from napari_glands.widgets.loss_curve import LossCurve
+from napari_glands.widgets.read_only import edits
 from napari_glands.widgets.step_view import StepView
 from napari_glands.widgets.text import sentence
 
@@ -15,7 +17,15 @@ __all__ = ["TrainView"]
 
 
 class TrainView(StepView):
-    """Run the training, see the device, the loss and what the model is."""
+    """Run the training, see the device, the loss and what the model is.
+
+    Signals
+    -------
+    go_on_requested
+        The last model shall be trained on.
+    """
+
+    go_on_requested = Signal()
 
     def __init__(self, settings: TrainSettings) -> None:
         super().__init__(
@@ -25,6 +35,16 @@ class TrainView(StepView):
             "Train",
             settings,
         )
+        self._trained = False
+        self.again_button = QPushButton("Train again")
+        self.again_button.setToolTip(
+            "Goes on from the last model with your corrections of priors and glands, for a few "
+            "rounds (see Rounds of training again): shorter than a new training. The last model is "
+            "kept. Needs a model."
+        )
+        self.again_button.clicked.connect(self.go_on_requested)
+        edits(self.again_button)
+        self.run_row.addWidget(self.again_button, 1)
         self.device = sentence()
         self.curve = LossCurve()
         self.losses = sentence()
@@ -57,5 +77,11 @@ class TrainView(StepView):
         self.losses.setText(", ".join(f"{key} {value:.4g}" for key, value in values.items()))
 
     def show_model(self, text: str) -> None:
-        """Say which model there is."""
+        """Say which model there is, and what it changed; empty where there is none."""
         self.model.setText(text)
+        self._trained = bool(text)
+        self._update_enabled()
+
+    def _update_enabled(self) -> None:
+        super()._update_enabled()
+        self.again_button.setEnabled(self._trained and self._ready and not self._running)

@@ -95,11 +95,11 @@ def run_grow(session: Session) -> None:
     session.start("priors", job, finished)
 
 
-def run_train(session: Session) -> None:
-    """Train the network on the priors."""
+def run_train(session: Session, go_on: bool = False) -> None:
+    """Train the network on the priors; or go on from the last model, with the corrections."""
 
     def job(project: Project, settings: Settings, report: Any, cancel: Any) -> Any:
-        return steps.run_train(project, settings, report=report, cancel=cancel)
+        return steps.run_train(project, settings, go_on=go_on, report=report, cancel=cancel)
 
     def finished(outcome: Outcome[Any]) -> None:
         result = outcome.result
@@ -108,7 +108,9 @@ def run_train(session: Session) -> None:
         elif outcome.status == "cancelled":
             session.say("train", "Stopped; the network so far is kept and can be used.")
         elif result.made:
-            session.say("train", f"Trained in {_duration(result.seconds)}.")
+            what = "Trained again" if go_on else "Trained"
+            hint = "Predict shows what has changed." if go_on else ""
+            session.say("train", f"{what} in {_duration(result.seconds)}. {hint}".rstrip())
         else:
             session.say("train", "The model is up to date with the priors and settings.")
         session.refresh()

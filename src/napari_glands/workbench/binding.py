@@ -22,7 +22,7 @@ from napari_glands.widgets.step_view import StepView
 from napari_glands.widgets.train_view import TrainView
 from napari_glands.workbench import actions
 from napari_glands.workbench.copying import StepCopier
-from napari_glands.workbench.describing import describe_glands
+from napari_glands.workbench.describing import describe_glands, describe_models
 from napari_glands.workbench.layers import cluster_color
 from napari_glands.workbench.picking import ClusterPicker
 from napari_glands.workbench.replacing import ask_first
@@ -199,11 +199,12 @@ class _Train(Binding):
     def __init__(self, session: Session, view: TrainView) -> None:
         super().__init__(session, "train", view)
         view.run_requested.connect(lambda: ask_first(session, view, "train", self._run))
+        view.go_on_requested.connect(lambda: self._run(go_on=True))  # the last model is kept
         session.job_event.connect(self._on_event)
 
-    def _run(self) -> None:
+    def _run(self, go_on: bool = False) -> None:
         self.view.clear_losses()
-        actions.run_train(self.session)
+        actions.run_train(self.session, go_on)
         actions.find_device(self.session, self.view.show_device)
 
     def _on_event(self, event: Event) -> None:
@@ -212,8 +213,7 @@ class _Train(Binding):
 
     def update(self) -> None:
         super().update()
-        models = self.session.facts.models
-        self.view.show_model(f"Trained: {', '.join(models)}." if models else "")
+        self.view.show_model(describe_models(self.session.facts.models, self.session.shown))
 
 
 class _Predict(Binding):
@@ -230,7 +230,10 @@ class _Predict(Binding):
         super().update()
         shown = self.session.shown
         glands = None if shown is None else shown.glands
-        self.view.show_summary("" if glands is None else describe_glands(glands))
+        change = "" if shown is None else shown.change
+        self.view.show_summary(
+            "" if glands is None else f"{describe_glands(glands)} {change}".rstrip()
+        )
 
 
 class _Export(Binding):

@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+from napari_glands.project.models import previous_name
 
 if TYPE_CHECKING:
     from napari_glands.priors.gland import Glands
+    from napari_glands.workbench.state import Shown
 
-__all__ = ["describe_glands"]
+__all__ = ["describe_glands", "describe_models"]
+
+
+def describe_models(names: Sequence[str], shown: Shown | None) -> str:
+    """Say which models there are, and what the last one changed in the slide on show."""
+    kept = [previous_name(name) for name in names if previous_name(name) in names]
+    present = ", ".join(name for name in names if name not in kept)
+    if not names:
+        return ""
+    text = f"Trained: {present or ', '.join(names)}."
+    if kept:
+        text += f" The model before is kept as {', '.join(kept)}."
+    return f"{text} {shown.change if shown else ''}".rstrip()
 
 
 def describe_glands(glands: Glands) -> str:

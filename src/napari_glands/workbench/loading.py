@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_glands.errors import GlandsError
 from napari_glands.project import Project
+from napari_glands.project.rounds import describe_change
 from napari_glands.slides import Slide, open_slide
 from napari_glands.workbench.state import Shown
 
@@ -68,6 +69,7 @@ def load_shown(project: Project, slide_id: str, held: Shown | None) -> Shown:
         prediction=_recounted(same, glands, contents) or result("prediction"),
         glands=glands,
         contents=contents,
+        change=describe_change(project, slide_id),
     )
 
 

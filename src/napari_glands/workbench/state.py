@@ -83,6 +83,8 @@ class Shown:
     contents
         Digest of each saved result by name: tells whether a layer is up to date. That of
         `prediction` changes with the glands that count, that of `probability` does not.
+    change
+        What the last round of training changed in its glands, in a sentence.
     """
 
     slide: Slide
@@ -92,6 +94,7 @@ class Shown:
     prediction: Prediction | None
     glands: Glands | None
     contents: dict[str, str]
+    change: str = ""
 
 
 @dataclass(frozen=True)
