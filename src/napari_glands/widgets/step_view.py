@@ -95,6 +95,10 @@ class StepView(QWidget):
         self.say("")
         self.set_ready(True)
 
+    def add_part(self, widget: QWidget) -> None:
+        """Put one more part below the others."""
+        self._layout.insertWidget(self._layout.count() - 1, widget)
+
     def set_ready(self, ready: bool, missing: str = "") -> None:
         """Enable Run, or disable it and say in `missing` what is not there yet."""
         self._ready = ready

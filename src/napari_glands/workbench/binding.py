@@ -28,6 +28,7 @@ from napari_glands.workbench.picking import ClusterPicker
 from napari_glands.workbench.replacing import ask_first
 from napari_glands.workbench.review import Review, make_review
 from napari_glands.workbench.state import can_grow, resolve
+from napari_glands.workbench.tools.binding import bind_tools
 
 if TYPE_CHECKING:
     from napari_glands.workbench.session import Session
@@ -182,6 +183,7 @@ class _Priors(Binding):
         view.run_requested.connect(self._run)
         view.grow_requested.connect(lambda: actions.run_grow(session))
         Review(session, view.review, session.curation.priors)
+        view.add_part(bind_tools(session, "priors"))
 
     def _run(self) -> None:
         replace = self.view.replace_curated.isChecked()
@@ -225,6 +227,7 @@ class _Predict(Binding):
         view.run_requested.connect(lambda: ask_first(session, view, "predict", start))
         view.model_chosen.connect(lambda name: actions.import_model(session, Path(name)))
         Review(session, view.review, session.curation.glands)
+        view.add_part(bind_tools(session, "glands"))
 
     def update(self) -> None:
         super().update()

@@ -30,11 +30,14 @@ __all__ = ["CLUSTER_COLORS", "KEY", "STATE_COLORS", "SlideLayers", "color_by_sta
 
 KEY = "napari_glands"
 L = TypeVar("L", bound=Layer)
-Role = Literal["slide", "preview", "clusters", "exterior", "probability", "priors", "glands"]
+Role = Literal[
+    "slide", "preview", "clusters", "exterior", "probability", "marks", "priors", "glands"
+]
 
 # From bottom to top.
 _ORDER: tuple[Role, ...] = (
-    "slide", "preview", "clusters", "exterior", "probability", "priors", "glands",
+    "slide", "preview", "clusters", "exterior", "probability", "marks", "priors",
+    "glands",
 )  # fmt: skip
 
 # Okabe and Ito's palette, made to be told apart with any kind of colour vision.
@@ -205,6 +208,18 @@ class SlideLayers:
 
         return self._renew(build, glands.grid, glands.slide_id, "glands", content, create)
 
+    def show_marks(self, slide_id: str, grid: Grid, marks: np.ndarray) -> None:
+        """Show what the user marked: 1 as no gland, 2 as left out; no layer for no marks."""
+        layer = self.find(slide_id, "marks")
+        if isinstance(layer, Labels):
+            layer.data = marks  # strokes go through the editor: this layer has no undo to lose
+        elif marks.any():
+            viewer = self._viewer()
+            active = None if viewer is None else viewer.layers.selection.active
+            self._add(_marks_layer(marks), grid, slide_id, "marks")
+            if active is not None:
+                self.select(active)  # marks are made with the priors in hand
+
     def show_probability(self, prediction: Prediction, content: str, *, create: bool) -> None:
         """Show the probability as an overlay."""
 
@@ -330,6 +345,21 @@ def _cluster_layer(result: ExteriorMap) -> Labels:
         colormap=DirectLabelColormap(color_dict={None: (0, 0, 0, 0), **colors}),
         visible=False,
     )
+
+
+def _marks_layer(marks: np.ndarray) -> Labels:
+    """Return the marks in colours that no state of a prior has."""
+    colors: dict[int | None, Any] = {
+        None: (0, 0, 0, 0),
+        0: (0, 0, 0, 0),
+        1: (*_VERMILION, 1.0),
+        2: (*_YELLOW, 1.0),
+    }
+    layer = Labels(
+        marks, name="Marks", opacity=0.5, colormap=DirectLabelColormap(color_dict=colors)
+    )
+    layer.editable = False
+    return layer
 
 
 def _tag(layer: Layer) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from napari_glands.workbench.loading import load_shown
 from napari_glands.workbench.projects import copy_project, preferred_settings, unnamed_folder
 from napari_glands.workbench.state import Facts, Shown, survey
 from napari_glands.workbench.tasks import Tasks
+from napari_glands.workbench.tools import Toolbox
 
 if TYPE_CHECKING:
     import napari
@@ -83,6 +84,7 @@ class Session(QObject):
         self.curation.outdated.connect(self.refresh)
         self.curation.said.connect(self.said)
         self.curation.dirty_changed.connect(self.dirty_changed)
+        self.tools = Toolbox(self, viewer)
         self.closing: threading.Thread | None = None
         # Slides that a long job has finished show it before the job ends.
         self._watch = QTimer(self)
