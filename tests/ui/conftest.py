@@ -109,7 +109,7 @@ class Bench:
     def canvas_point(self, role: str, row: float, column: float) -> QPoint:
         """Return where on the canvas a pixel of a layer is."""
         y, x = self.layer(role).data_to_world((row, column))[-2:]
-        camera, canvas = self.viewer.camera, self.canvas
+        camera, canvas = self.viewer.scene.camera, self.canvas
         cy, cx = camera.center[-2:]
         return QPoint(
             round((x - cx) * camera.zoom + canvas.width() / 2),

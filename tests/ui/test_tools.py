@@ -154,6 +154,12 @@ def test_holes_are_filled_by_a_click_and_two_clicks_merge(tools):
     tools.take("fill")
     tools.draw((22, 22))
     assert (tools.labels[20:40, 20:40] == 1).all()
+    zoom = tools.bench.viewer.scene.camera.zoom
+    tools.take("grow")
+    tools.draw((30, 30))
+    tools.qtbot.mouseDClick(tools.bench.canvas, LEFT, pos=tools.point(30, 30))
+    assert square(tools.labels, 1) == (16, 16, 43, 43), "two quick clicks are two clicks"
+    assert tools.bench.viewer.scene.camera.zoom == zoom
     tools.take("merge")
     tools.draw((30, 30))
     assert "Now click on what belongs to gland 1" in tools.text()
@@ -230,14 +236,14 @@ def test_keys_take_tools_and_escape_puts_them_down(tools):
 
 def test_the_picture_stays_while_drawing_and_moves_with_space(tools):
     bench = tools.bench
-    before = bench.viewer.camera.center
+    before = bench.viewer.scene.camera.center
     tools.take("split")
     tools.draw((5, 60), (20, 100))
-    assert bench.viewer.camera.center == before
+    assert bench.viewer.scene.camera.center == before
     bench.qtbot.keyPress(bench.canvas, Qt.Key.Key_Space)
     tools.draw((5, 60), (20, 100))
     bench.qtbot.keyRelease(bench.canvas, Qt.Key.Key_Space)
-    assert bench.viewer.camera.center != before
+    assert bench.viewer.scene.camera.center != before
     assert tools.box.active is not None
 
 

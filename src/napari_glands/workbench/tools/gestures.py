@@ -49,6 +49,7 @@ class Gestures(QObject):
         self._viewer = weakref.ref(viewer)
         self._moved, self._drawn, self._clicked = moved, drawn, clicked
         self._hovered, self._escaped = hovered, escaped
+        self._double: list[Any] = []
         self._space = False
         self.active = False
 
@@ -60,6 +61,9 @@ class Gestures(QObject):
         self.active, self._space = True, False
         viewer.mouse_drag_callbacks.insert(0, self._on_drag)
         viewer.mouse_move_callbacks.append(self._on_move)
+        # The second of two quick clicks comes as a double click; napari would zoom.
+        self._double = list(viewer.mouse_double_click_callbacks)
+        viewer.mouse_double_click_callbacks[:] = [self._on_double]
         canvas = self._canvas()
         if canvas is not None:
             canvas.installEventFilter(self)
@@ -73,6 +77,7 @@ class Gestures(QObject):
         self.active = False
         viewer.mouse_drag_callbacks.remove(self._on_drag)
         viewer.mouse_move_callbacks.remove(self._on_move)
+        viewer.mouse_double_click_callbacks[:] = self._double
         canvas = self._canvas()
         if canvas is not None:
             canvas.removeEventFilter(self)
@@ -106,6 +111,9 @@ class Gestures(QObject):
         event.handled = True
         if not self.active:  # Escape was pressed meanwhile
             return
+        # Of a fast stroke the canvas tells little but its ends.
+        points.append(_point(event))
+        far = max(far, float(np.abs(np.array(event.pos) - start).max()))
         if far < _CLICK:
             self._clicked(np.array(points[-1:]))
         else:
@@ -113,6 +121,10 @@ class Gestures(QObject):
 
     def _on_move(self, viewer: Any, event: Any) -> None:
         self._hovered(np.array([_point(event)]))
+
+    def _on_double(self, viewer: Any, event: Any) -> None:
+        if event.button == _LEFT:
+            self._clicked(np.array([_point(event)]))
 
     def _canvas(self) -> Any:
         view = getattr(getattr(self._viewer(), "window", None), "_qt_viewer", None)
