@@ -220,7 +220,7 @@ def test_keys_take_tools_and_escape_puts_them_down(tools):
     assert tools.box.active.name == "split"
     assert tools.view.buttons["split"].isChecked()
     assert "Draw a line through the gland" in tools.text()
-    tools.bench.key(Qt.Key.Key_E, SHIFT)
+    tools.bench.key(Qt.Key.Key_C, SHIFT)
     assert [n for n, b in tools.view.buttons.items() if b.isChecked()] == ["erase"]
     tools.bench.key(Qt.Key.Key_Escape)
     assert tools.box.active is None
@@ -265,9 +265,9 @@ def test_no_key_is_one_of_naparis_or_used_twice():
     from app_model.types import KeyBinding
     from napari.utils.shortcuts import default_shortcuts
 
-    from napari_glands.workbench.review import ACCEPT_KEY, REJECT_KEY
+    from napari_glands.workbench.review import KEYS
 
-    ours = [KeyBinding.from_str(k) for k in (*TOOL_KEYS.values(), ACCEPT_KEY, REJECT_KEY)]
+    ours = [KeyBinding.from_str(k) for k in (*TOOL_KEYS.values(), *KEYS.values())]
     assert len(set(ours)) == len(ours)
     taken = {key for keys in default_shortcuts.values() for key in keys}
     assert not taken & set(ours)

@@ -14,7 +14,7 @@ TOOL_KEYS: dict[str, str] = {
     "draw": "Shift-D",
     "split": "Shift-X",
     "merge": "Shift-M",
-    "erase": "Shift-E",
+    "erase": "Shift-C",
     "grow": "Shift-W",
     "shrink": "Shift-T",
     "smooth": "Shift-O",

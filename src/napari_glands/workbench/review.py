@@ -211,7 +211,8 @@ def bind_layer(editor: LayerEditor) -> None:
         layer.bind_key(key, lambda _, verb=verb: _press(editor, verb), overwrite=True)
 
     def on_mouse(layer: Any, event: Any) -> Iterator[None]:
-        if str(layer.mode) not in ("pan_zoom", "pick") or event.button != 1:
+        tool_took_it = event.handled
+        if str(layer.mode) not in ("pan_zoom", "pick") or event.button != 1 or tool_took_it:
             return
         position, dragged = event.position, False
         yield
