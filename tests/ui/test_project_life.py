@@ -194,8 +194,9 @@ def test_a_read_only_project_says_why_and_disables_what_changes_it(with_priors):
         assert notice.isVisible()
         look(bench, "read only")
         slides, priors, export = (bench.view(s) for s in ("slides", "priors", "export"))
-        locked = [slides.add_files_button, slides.samples_button, priors.run_button, priors.verbs]
-        locked += [priors.replace_curated, priors.form, bench.view("train").run_button]
+        locked = [slides.add_files_button, slides.samples_button, priors.run_button]
+        locked += [priors.replace_curated, priors.form, priors.review.accept_rest_button]
+        locked += [bench.view("train").run_button]
         for widget in locked:
             assert not widget.isEnabled()
             assert "cannot be changed" in widget.toolTip()
@@ -220,7 +221,7 @@ def copied(bench, step, kind):
     action = entries(view.copy_button.copy_menu)[kind]
     action.trigger()
     bench.until(QApplication.clipboard().text)
-    assert "clipboard" in view.status.text()
+    assert "is on the clipboard" in view.status.text()
     return QApplication.clipboard().text()
 
 
@@ -240,7 +241,7 @@ def test_a_copied_step_does_what_the_button_does(with_priors, kind):
     view.form.field("min_area_um2").value = 12.5
     view.form.field("min_score").value = 0.1
     view.replace_curated.setChecked(True)
-    bench.click(view.accept_all_button)
+    bench.click(view.review.accept_rest_button)
     bench.settle()
     text = copied(bench, "priors", kind)
     look(bench, "copied")

@@ -52,9 +52,10 @@ class StepCopier(QObject):
             clipboard = QApplication.clipboard()
             if clipboard is not None:
                 clipboard.setText(text)
-            where = "a script" if kind == "python" else "a terminal"
             what = "Python code" if kind == "python" else "The command line"
-            session.say(self._step, f"{what} is on the clipboard: paste it into {where}.")
+            # One program at a time may change a project.
+            first = "" if self._step == "export" else " Close this project before you run it."
+            session.say(self._step, f"{what} is on the clipboard.{first}")
 
         session.tasks.later(work, done, session.failing(self._step))
 

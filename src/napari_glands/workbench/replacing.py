@@ -59,6 +59,8 @@ def _confirmed(view: QWidget, replaced: Replaced) -> bool:
     text = f"This replaces {replaced.describe()}."
     if replaced.priors or replaced.glands:
         text += "\n\nA copy is kept: Project ▸ Restore previous version."
+    if replaced.models:
+        text += f"\n\nThe present model is kept as {replaced.models[0]}-previous."
     yes, no = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
     answer = QMessageBox.question(view, "Replace results?", f"{text}\n\nGo on?", yes | no, no)
     return answer == yes
