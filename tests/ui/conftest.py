@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,8 +15,8 @@ os.environ["NAPARI_CONFIG"] = ""
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QPoint, Qt
-from qtpy.QtWidgets import QMessageBox
+from qtpy.QtCore import QEvent, QPoint, Qt
+from qtpy.QtWidgets import QApplication, QMessageBox
 
 from napari_glands.exterior import ClusterEvidence, ExteriorMap
 from napari_glands.priors import Prior, Priors
@@ -129,6 +131,33 @@ class Bench:
     def key(self, key: Any, modifier: Any = Qt.KeyboardModifier.NoModifier) -> None:
         self.canvas.setFocus()
         self.qtbot.keyClick(self.canvas, key, modifier)
+
+
+def ours_alive() -> Counter[str]:
+    """Name the widgets of this plugin that are alive, each with where it sits."""
+    app = QApplication.instance()
+    app.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    names: Counter[str] = Counter()
+    for widget in app.allWidgets():
+        kind = type(widget)
+        if kind.__module__.startswith("napari_glands."):
+            parent = type(widget.parentWidget()).__name__
+            names[f"{kind.__module__}.{kind.__name__} in {parent}"] += 1
+    return names
+
+
+@pytest.fixture(autouse=True)
+def no_widgets_left(request, qapp):
+    """Fail a test after which widgets of ours are alive although their viewer has closed."""
+    before = ours_alive()
+    yield
+    call = getattr(request.node, "rep_call", None)
+    if call is None or call.failed:
+        return  # the traceback of a failure keeps what it mentions
+    if ours_alive() - before:
+        gc.collect()  # takes its time, so only where there is something to collect
+    left = ours_alive() - before
+    assert not left, "widgets are left: " + ", ".join(f"{n} × {w}" for w, n in left.items())
 
 
 @pytest.fixture

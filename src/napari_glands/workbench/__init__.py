@@ -11,12 +11,16 @@ from napari_glands.workbench.docks import (
     TrainStep,
     Workbench,
 )
+from napari_glands.workbench.measuring import Measurements
 from napari_glands.workbench.opening import open_workbench
+from napari_glands.workbench.overview import AllSlides
 from napari_glands.workbench.session import Session, session_of
 
 __all__ = [
+    "AllSlides",
     "ExportStep",
     "ExteriorStep",
+    "Measurements",
     "PredictStep",
     "PriorsStep",
     "Session",

@@ -14,6 +14,7 @@ from napari_glands.widgets.project_bar import ProjectBar
 from napari_glands.widgets.step_nav import StepNav
 from napari_glands.workbench.binding import make_step
 from napari_glands.workbench.notices import ProjectNotices
+from napari_glands.workbench.panels import make_display_bar
 from napari_glands.workbench.project_menu import ProjectMenu
 from napari_glands.workbench.session import Session, session_of
 from napari_glands.workbench.state import STEPS, resolve
@@ -44,6 +45,7 @@ class _Dock(QWidget):
         self.notices = ProjectNotices(self.session, self)
         self.views = {step: make_step(self.session, step) for step in steps}
         self.project_bar, self.job_bar = ProjectBar(), JobBar()
+        self.display_bar = make_display_bar(self.session)
         self.stack = QStackedWidget()
         for view in self.views.values():
             self.stack.addWidget(_scrolling(view))
@@ -54,6 +56,7 @@ class _Dock(QWidget):
         self._layout.addWidget(self.notices.read_only)
         self._layout.addWidget(self.notices.missing)
         self._layout.addWidget(self.stack, 1)
+        self._layout.addWidget(self.display_bar)
         self._layout.addWidget(self.job_bar)
         self.setMinimumWidth(_WIDTH)
         ProjectMenu(self.session, self.project_bar)

@@ -291,6 +291,8 @@ class SlideLayers:
         if present is not None and viewer is not None:
             layer.name, layer.visible = present.name, present.visible
             layer.opacity = present.opacity
+            if isinstance(layer, Labels) and isinstance(present, Labels):
+                layer.contour = present.contour
             viewer.layers.remove(present)
         return self._add(layer, grid, slide_id, role, content)
 

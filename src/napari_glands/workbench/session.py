@@ -20,6 +20,7 @@ from napari_glands.project import Project
 from napari_glands.settings import Settings, StepSettings
 from napari_glands.workbench.coexistence import remove_layers_in_canvas_context
 from napari_glands.workbench.curation import Curation
+from napari_glands.workbench.display import Display
 from napari_glands.workbench.intake import Intake
 from napari_glands.workbench.layers import SlideLayers
 from napari_glands.workbench.loading import load_shown
@@ -86,6 +87,7 @@ class Session(QObject):
         self.curation.dirty_changed.connect(self.dirty_changed)
         self.tools = Toolbox(self, viewer)
         self.closing: threading.Thread | None = None
+        self.display = Display(self, viewer)
         # Slides that a long job has finished show it before the job ends.
         self._watch = QTimer(self)
         self._watch.setInterval(_WATCH_MILLISECONDS)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from napari_glands.priors.gland import Glands
     from napari_glands.priors.prior import Priors
     from napari_glands.project import Project
+    from napari_glands.project.schema import SlideEntry
     from napari_glands.segmentation.result import Prediction
     from napari_glands.slides import Slide
 
@@ -23,7 +24,11 @@ STEPS = ("slides", "exterior", "priors", "train", "predict", "export")
 
 @dataclass(frozen=True)
 class SlideFacts:
-    """One slide of the project, which results it has, and where its image is `missing`."""
+    """One slide of the project, and which results it has.
+
+    `missing` is where its image should be but is not. `reviewed` is the share of its glands, or of
+    its priors before there are glands, that the user has decided on; None where there are none.
+    """
 
     id: str
     name: str
@@ -32,6 +37,7 @@ class SlideFacts:
     priors: bool = False
     prediction: bool = False
     missing: str = ""
+    reviewed: float | None = None
 
     @property
     def state(self) -> str:
@@ -109,23 +115,31 @@ class StepState:
 def survey(project: Project, pending: int) -> Facts:
     """Look up what a project holds; reads small files, so not for the interface's thread."""
 
-    def has(slide_id: str, name: str) -> bool:
-        return project.facts(slide_id, name) is not None
-
-    missing = {entry.id: str(image_path(project, entry)) for entry in missing_images(project)}
-    slides = tuple(
-        SlideFacts(
+    def look_up(entry: SlideEntry) -> SlideFacts:
+        found = {name: project.facts(entry.id, name) for name in (*_RESULTS, "glands")}
+        return SlideFacts(
             entry.id,
             entry.name,
             entry.mpp,
-            exterior=has(entry.id, "exterior"),
-            priors=has(entry.id, "priors"),
-            prediction=has(entry.id, "prediction"),
+            exterior=found["exterior"] is not None,
+            priors=found["priors"] is not None,
+            prediction=found["prediction"] is not None,
             missing=missing.get(entry.id, ""),
+            reviewed=_reviewed(found["glands"], found["priors"]),
         )
-        for entry in project.slides
-    )
+
+    missing = {entry.id: str(image_path(project, entry)) for entry in missing_images(project)}
+    slides = tuple(look_up(entry) for entry in project.slides)
     return Facts(slides, pending, tuple(project.model_names), project.read_only_reason or "")
+
+
+def _reviewed(*results: dict[str, Any] | None) -> float | None:
+    """Return the share of decided ones of the first result that lists any."""
+    for facts in results:
+        states = [row["state"] for row in (facts or {}).get("table", ())]
+        if states:
+            return sum(state not in ("proposed", "doubtful") for state in states) / len(states)
+    return None
 
 
 def can_grow(facts: Facts) -> bool:

@@ -1,0 +1,111 @@
+"""The panel of measurements: follows the slide on show, and is linked with the canvas."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from napari_glands.widgets.measure_view import MeasureView
+from napari_glands.workbench.docks import watch_closing
+from napari_glands.workbench.flight import fly_to
+from napari_glands.workbench.panels import end_with_dock
+from napari_glands.workbench.session import Session, session_of
+
+if TYPE_CHECKING:
+    import napari
+    import pandas as pd
+
+    from napari_glands.project import Project
+    from napari_glands.workbench.state import Shown
+
+__all__ = ["Measurements"]
+
+_NO_SLIDE = "No slide is on show. Add images in the step Slides."
+_NO_GLANDS = "This slide has no glands yet. Run the step Predict; its glands are measured here."
+_NONE_FOUND = "The network found no gland in this slide."
+
+
+class Measurements(QWidget):
+    """One row per gland of the slide on show, a histogram, and both linked with the canvas."""
+
+    def __init__(self, napari_viewer: napari.Viewer) -> None:
+        super().__init__()
+        self.session: Session = session_of(napari_viewer)
+        self.view = MeasureView()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.view)
+        self._shows: tuple[str, str] = ("", "")
+        self.view.gland_chosen.connect(self.look_at)
+        self.session.curation.glands.picked.connect(self.view.select)
+        self.session.changed.connect(self.update_state)
+        watch_closing(napari_viewer, self.session)
+        end_with_dock(self)
+        self.update_state()
+
+    def update_state(self) -> None:
+        """Measure the slide on show anew where its glands are others than before."""
+        shown, project = self.session.shown, self.session.project
+        if shown is None or project is None:
+            self._say(_NO_SLIDE)
+        elif shown.prediction is None:
+            self._say(_NO_GLANDS)
+        else:
+            self._measure(project, shown)
+
+    def look_at(self, gland: int) -> None:
+        """Select a gland in its layer and bring it into view."""
+        editor, viewer = self.session.curation.glands, self.session.layers.viewer
+        box = editor.box(gland)
+        if viewer is None or editor.layer is None or box is None:
+            return
+        self.session.curation.choose(editor)
+        editor.layer.selected_label = gland
+        fly_to(viewer, editor.layer, box)
+
+    def _say(self, text: str) -> None:
+        self._shows = ("", "")
+        self.view.show_empty(text)
+
+    def _measure(self, project: Project, shown: Shown) -> None:
+        key = (shown.slide.id, shown.contents["prediction"])
+        if key == self._shows:
+            return
+        if key[0] != self._shows[0]:
+            self.view.show_empty("Measuring…")
+        self._shows = key
+
+        def work() -> tuple[pd.DataFrame, float]:
+            return _table(project, shown), _share(shown)
+
+        def measured(result: tuple[pd.DataFrame, float]) -> None:
+            if self._shows == key:
+                self._show(*result)
+
+        self.session.tasks.later(work, measured, self.view.show_empty, key="measure")
+
+    def _show(self, table: pd.DataFrame, share: float) -> None:
+        count = len(table)
+        if not count:
+            self.view.show_empty(_NONE_FOUND)
+            return
+        noun = "gland" if count == 1 else "glands"
+        median = table["area_um2"].median()
+        text = f"{count} {noun}, median area {median:,.0f} µm², {share:.0%} of the slide."
+        self.view.show_table(table, text)
+
+
+def _table(project: Project, shown: Shown) -> pd.DataFrame:
+    """Return the saved table where it is of these glands, else measure."""
+    slide_id, content = shown.slide.id, shown.contents["prediction"]
+    if project.measured(slide_id) == content:
+        return project.load_measurements(slide_id)
+    from napari_glands.measurement import measure
+
+    assert shown.prediction is not None
+    return measure(shown.prediction)
+
+
+def _share(shown: Shown) -> float:
+    return 0.0 if shown.prediction is None else float((shown.prediction.glands > 0).mean())
