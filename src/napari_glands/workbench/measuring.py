@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_glands.widgets.measure_view import MeasureView
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     import napari
     import pandas as pd
 
+    from napari_glands.priors.gland import Glands
     from napari_glands.project import Project
     from napari_glands.workbench.state import Shown
 
@@ -69,21 +72,22 @@ class Measurements(QWidget):
         self.view.show_empty(text)
 
     def _measure(self, project: Project, shown: Shown) -> None:
-        key = (shown.slide.id, shown.contents["prediction"])
+        contents = shown.contents
+        key = (shown.slide.id, contents["prediction"] + contents.get("glands", ""))
         if key == self._shows:
             return
         if key[0] != self._shows[0]:
             self.view.show_empty("Measuring…")
         self._shows = key
 
-        def work() -> tuple[pd.DataFrame, float]:
-            return _table(project, shown), _share(shown)
-
         def measured(result: tuple[pd.DataFrame, float]) -> None:
             if self._shows == key:
                 self._show(*result)
 
-        self.session.tasks.later(work, measured, self.view.show_empty, key="measure")
+        def failed(message: str) -> None:
+            self._say(message)
+
+        self.session.tasks.later(lambda: _measured(project, shown), measured, failed, key="measure")
 
     def _show(self, table: pd.DataFrame, share: float) -> None:
         count = len(table)
@@ -96,16 +100,31 @@ class Measurements(QWidget):
         self.view.show_table(table, text)
 
 
-def _table(project: Project, shown: Shown) -> pd.DataFrame:
-    """Return the saved table where it is of these glands, else measure."""
-    slide_id, content = shown.slide.id, shown.contents["prediction"]
-    if project.measured(slide_id) == content:
-        return project.load_measurements(slide_id)
+def _measured(project: Project, shown: Shown) -> tuple[pd.DataFrame, float]:
+    """Return the table of the glands that count now, and their share of the slide."""
     from napari_glands.measurement import measure
 
     assert shown.prediction is not None
-    return measure(shown.prediction)
+    prediction, curated = shown.prediction, shown.glands
+    if curated is not None:
+        labels = np.where(curated.used, curated.labels, 0)
+        prediction = replace(prediction, glands=labels)
+    share = float((prediction.glands > 0).mean())
+    saved = project.facts(shown.slide.id, "prediction") or {}
+    # The saved table is of these glands unless the user has edited them since.
+    fresh = (project.facts(shown.slide.id, "glands") or {}).get("content")
+    same = saved.get("content") == project.measured(shown.slide.id)
+    if same and fresh == shown.contents.get("glands"):
+        table = project.load_measurements(shown.slide.id)
+    else:
+        table = measure(prediction)
+    return _with_decisions(table, curated), share
 
 
-def _share(shown: Shown) -> float:
-    return 0.0 if shown.prediction is None else float((shown.prediction.glands > 0).mean())
+def _with_decisions(table: pd.DataFrame, curated: Glands | None) -> pd.DataFrame:
+    """Add how sure the network is of each gland, and what the user decided."""
+    rows = {} if curated is None else {row.id: row for row in curated.table}
+    if not all(label in rows for label in table["label"]):
+        return table
+    found = [rows[label] for label in table["label"]]
+    return table.assign(state=[row.state for row in found], score=[row.score for row in found])

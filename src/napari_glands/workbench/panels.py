@@ -70,6 +70,12 @@ def open_panel(session: Session, name: str) -> None:
         main = window._qt_window
         names = {f"{other} ({PLUGIN})" for other in (SHEET, TABLE)} - {full_name}
         others = [other for other in main.findChildren(QDockWidget) if other.name in names]
+        # The workbench keeps its height.
+        for corner, side in (
+            (Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea),
+            (Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea),
+        ):
+            main.setCorner(corner, side)
         main.addDockWidget(below, dock)
         if others:
             main.tabifyDockWidget(others[0], dock)
