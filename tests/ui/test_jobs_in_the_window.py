@@ -38,7 +38,7 @@ def test_cancel_ends_a_training_and_tells_what_is_kept(with_priors, slow_trainin
     bench.click(view.run_button)
     bar = bench.widget.job_bar
     bench.until(lambda: bar.progress.value() == 300)
-    assert view.curve.points
+    assert view.curve.terms["loss"].y
     assert not view.run_button.isEnabled()
     bench.click(bar.cancel_button)
     bench.until(lambda: not bench.session.tasks.busy)

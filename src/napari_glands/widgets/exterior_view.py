@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_glands.settings import ExteriorSettings
+from napari_glands.widgets.device_badge import DeviceBadge
 from napari_glands.widgets.read_only import edits
 from napari_glands.widgets.step_view import StepView
 
@@ -86,6 +87,7 @@ class ExteriorView(StepView):
             settings,
             skip=("exterior_cluster",),
         )
+        self.device = DeviceBadge()
         self.preview_button = QPushButton("Instant haematoxylin preview")
         self.preview_button.setToolTip(
             "Haematoxylin by colour deconvolution, for comparison; nothing depends on it."
@@ -101,7 +103,7 @@ class ExteriorView(StepView):
         )
         self.pick_button.toggled.connect(self.picking_toggled)
         edits(self.choice, self.pick_button)
-        self.build(self.preview_button, after=(self._make_result(),))
+        self.build(self.device, self.preview_button, after=(self._make_result(),))
         self.show_evidence([], 0)
 
     def _make_table(self) -> QTableWidget:

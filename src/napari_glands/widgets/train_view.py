@@ -8,6 +8,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFrame, QPushButton, QVBoxLayout
 
 from napari_glands.settings import TrainSettings
+from napari_glands.widgets.device_badge import DeviceBadge
 from napari_glands.widgets.loss_curve import LossCurve
 from napari_glands.widgets.read_only import edits
 from napari_glands.widgets.step_view import StepView
@@ -45,7 +46,7 @@ class TrainView(StepView):
         self.again_button.clicked.connect(self.go_on_requested)
         edits(self.again_button)
         self.run_row.addWidget(self.again_button, 1)
-        self.device = sentence()
+        self.device = DeviceBadge()
         self.curve = LossCurve()
         self.losses = sentence()
         self.progress = QFrame()
@@ -56,10 +57,6 @@ class TrainView(StepView):
         self.model = sentence()
         self.build(self.device, after=(self.progress, self.model))
         self.clear_losses()
-
-    def show_device(self, text: str) -> None:
-        """Say where the network runs, and why there."""
-        self.device.setText(text)
 
     def clear_losses(self) -> None:
         """Begin a new curve."""
@@ -72,9 +69,9 @@ class TrainView(StepView):
         if not values:
             return
         self.progress.show()
-        name = "loss" if "loss" in values else next(iter(values))
-        self.curve.add(fraction, values[name])
-        self.losses.setText(", ".join(f"{key} {value:.4g}" for key, value in values.items()))
+        self.curve.add(fraction, values)
+        if "loss" in values:
+            self.losses.setText(f"Loss now: {values['loss']:.3g}")
 
     def show_model(self, text: str) -> None:
         """Say which model there is, and what it changed; empty where there is none."""

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 __all__ = [
     "choose_cluster",
     "export",
-    "find_device",
     "import_model",
     "preview",
     "run_all",
@@ -34,7 +33,9 @@ def run_all(session: Session) -> None:
     """Run all steps on all slides, one after the other, and show the glands."""
 
     def job(project: Project, settings: Settings, report: Any, cancel: Any) -> Any:
-        return steps.run_all(project, settings, report=report, cancel=cancel)
+        return steps.run_all(
+            project, settings, report=report, cancel=cancel, live=session.preview.view
+        )
 
     def finished(outcome: Outcome[Any]) -> None:
         if outcome.status == "cancelled" or outcome.result is None:
@@ -54,7 +55,9 @@ def run_exterior(session: Session) -> None:
     """Cluster the pixels of all slides and show the result of the one on show."""
 
     def job(project: Project, settings: Settings, report: Any, cancel: Any) -> Any:
-        return steps.run_exterior(project, settings, report=report, cancel=cancel)
+        return steps.run_exterior(
+            project, settings, report=report, cancel=cancel, live=session.preview.view
+        )
 
     session.start("exterior", job, _finish(session, "exterior", "Exteriors mapped in"))
 
@@ -99,7 +102,10 @@ def run_train(session: Session, go_on: bool = False) -> None:
     """Train the network on the priors; or go on from the last model, with the corrections."""
 
     def job(project: Project, settings: Settings, report: Any, cancel: Any) -> Any:
-        return steps.run_train(project, settings, go_on=go_on, report=report, cancel=cancel)
+        live = session.preview.view
+        return steps.run_train(
+            project, settings, go_on=go_on, report=report, cancel=cancel, live=live
+        )
 
     def finished(outcome: Outcome[Any]) -> None:
         result = outcome.result
@@ -122,7 +128,9 @@ def run_predict(session: Session) -> None:
     """Predict and measure the glands of all slides."""
 
     def job(project: Project, settings: Settings, report: Any, cancel: Any) -> Any:
-        result = steps.run_predict(project, settings, report=report, cancel=cancel)
+        result = steps.run_predict(
+            project, settings, report=report, cancel=cancel, live=session.preview.view
+        )
         if not cancel.cancelled:
             steps.run_measure(project, settings, cancel=cancel)
         return result
@@ -225,18 +233,6 @@ def import_model(session: Session, folder: Path) -> None:
         session.refresh()
 
     session.tasks.later(work, done, session.failing("predict"))
-
-
-def find_device(session: Session, show: Callable[[str], None]) -> None:
-    """Find out, off this thread, where the networks will run; loading torch takes seconds."""
-    wish = session.settings.general.device
-
-    def work() -> str:
-        from napari_glands.exterior import choose_device
-
-        return f"Runs on: {choose_device(wish).reason}."
-
-    session.tasks.later(work, show, show, key="device")
 
 
 def export(

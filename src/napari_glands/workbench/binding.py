@@ -23,6 +23,7 @@ from napari_glands.widgets.train_view import TrainView
 from napari_glands.workbench import actions
 from napari_glands.workbench.copying import StepCopier
 from napari_glands.workbench.describing import describe_glands, describe_models
+from napari_glands.workbench.devices import DeviceTeller
 from napari_glands.workbench.layers import cluster_color
 from napari_glands.workbench.picking import ClusterPicker
 from napari_glands.workbench.replacing import ask_first
@@ -145,6 +146,7 @@ class _Exterior(Binding):
 
     def __init__(self, session: Session, view: ExteriorView) -> None:
         super().__init__(session, "exterior", view)
+        DeviceTeller(session, view.device)
         self._picker = ClusterPicker(session)
         start = partial(actions.run_exterior, session)
         view.run_requested.connect(lambda: ask_first(session, view, "exterior", start))
@@ -200,14 +202,18 @@ class _Train(Binding):
 
     def __init__(self, session: Session, view: TrainView) -> None:
         super().__init__(session, "train", view)
-        view.run_requested.connect(lambda: ask_first(session, view, "train", self._run))
-        view.go_on_requested.connect(lambda: self._run(go_on=True))  # the last model is kept
+        DeviceTeller(session, view.device)
+        view.run_requested.connect(
+            lambda: ask_first(session, view, "train", partial(actions.run_train, session))
+        )
+        # The last model is kept: nothing to ask about.
+        view.go_on_requested.connect(lambda: actions.run_train(session, go_on=True))
+        session.job_started.connect(self._on_started)
         session.job_event.connect(self._on_event)
 
-    def _run(self, go_on: bool = False) -> None:
-        self.view.clear_losses()
-        actions.run_train(self.session, go_on)
-        actions.find_device(self.session, self.view.show_device)
+    def _on_started(self, step: str) -> None:
+        if step in ("train", "slides"):  # the latter runs all steps
+            self.view.clear_losses()
 
     def _on_event(self, event: Event) -> None:
         if event.step == "train":

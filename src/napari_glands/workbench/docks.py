@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, QObject, Qt, QTimer
-from qtpy.QtWidgets import QApplication, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
 from napari_glands.jobs import Outcome
 from napari_glands.progress import Event
@@ -13,6 +13,7 @@ from napari_glands.widgets.job_bar import JobBar
 from napari_glands.widgets.project_bar import ProjectBar
 from napari_glands.widgets.step_nav import StepNav
 from napari_glands.workbench.binding import make_step
+from napari_glands.workbench.closing import watch_closing
 from napari_glands.workbench.notices import ProjectNotices
 from napari_glands.workbench.panels import make_display_bar
 from napari_glands.workbench.project_menu import ProjectMenu
@@ -71,18 +72,22 @@ class _Dock(QWidget):
         self.job_bar.cancel_requested.connect(session.tasks.cancel)
         self.job_bar.pause_toggled.connect(session.tasks.pause)
         session.tasks.paused_changed.connect(self.job_bar.show_paused)
+        self.job_bar.show_live(session.preview.wanted)
+        self.job_bar.live_toggled.connect(session.preview.set_wanted)
+        session.preview.toggled.connect(self.job_bar.show_live)
         session.job_started.connect(self._on_started)
         session.job_event.connect(self._on_event)
         session.job_ended.connect(self._on_ended)
         if session.tasks.busy:
-            self.job_bar.start("A step is running…")
+            self.job_bar.start("A step is running…", live=True)
 
     def update_state(self) -> None:
         """Show the session's state."""
         self.notices.update()
 
     def _on_started(self, step: str) -> None:
-        self.job_bar.start(f"{step.capitalize()}: starting…")
+        live = self.session.preview.drawn_by(step)
+        self.job_bar.start(f"{step.capitalize()}: starting…", live=live)
 
     def _on_event(self, event: Event) -> None:
         text = f"{event.step.capitalize()}: {event.message}" if event.message else ""
@@ -161,41 +166,6 @@ class ExportStep(_Dock):
 
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         super().__init__(napari_viewer, ("export",))
-
-
-class _ClosingFilter(QObject):
-    """Closes a session with its window, by whichever way that goes away."""
-
-    def __init__(self, window: QWidget, session: Session) -> None:
-        super().__init__(window)
-        self._window, self._session = window, session
-        window.installEventFilter(self)
-        app: Any = QApplication.instance()
-        app.aboutToQuit.connect(self._close)
-
-    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
-        if event is not None and event.type() == QEvent.Type.Close:
-            if event.spontaneous():
-                # The user may yet call it off in napari's dialog, which comes after this.
-                QTimer.singleShot(0, self._close_if_hidden)
-            else:
-                self._close()
-        return False
-
-    def _close_if_hidden(self) -> None:
-        if not self._window.isVisible():
-            self._close()
-
-    def _close(self) -> None:
-        self._session.close()
-
-
-def watch_closing(viewer: Any, session: Session) -> None:
-    """Close the session when the viewer's window closes."""
-    viewer = getattr(viewer, "__wrapped__", viewer)
-    window = viewer.window._qt_window
-    if window.findChild(_ClosingFilter) is None:
-        _ClosingFilter(window, session)
 
 
 def _scrolling(view: QWidget) -> QScrollArea:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from napari_glands.priors.curated import Curated
     from napari_glands.priors.gland import Glands
     from napari_glands.priors.prior import Priors
+    from napari_glands.progress import Picture
     from napari_glands.segmentation.result import Prediction
     from napari_glands.slides import Slide
 
@@ -31,12 +32,12 @@ __all__ = ["CLUSTER_COLORS", "KEY", "STATE_COLORS", "SlideLayers", "color_by_sta
 KEY = "napari_glands"
 L = TypeVar("L", bound=Layer)
 Role = Literal[
-    "slide", "preview", "clusters", "exterior", "probability", "marks", "priors", "glands"
-]
+    "slide", "preview", "clusters", "exterior", "probability", "live", "marks", "priors", "glands"
+]  # fmt: skip
 
 # From bottom to top.
 _ORDER: tuple[Role, ...] = (
-    "slide", "preview", "clusters", "exterior", "probability", "marks", "priors",
+    "slide", "preview", "clusters", "exterior", "probability", "live", "marks", "priors",
     "glands",
 )  # fmt: skip
 
@@ -228,6 +229,48 @@ class SlideLayers:
 
         self._renew(build, prediction.grid, prediction.slide_id, "probability", content, create)
 
+    def show_live(self, picture: Picture, *, of_exterior: bool) -> None:
+        """Show what a running step sees now, above the maps and below what the user edits.
+
+        The layer that the user works on stays selected.
+        """
+        viewer, slide_id = self._viewer(), picture.slide_id
+        if viewer is None:
+            return
+        live, (top, left) = self.find(slide_id, "live"), self._origin(slide_id)
+        if live is None:
+            live = _live_layer(picture.values, _ORANGE if of_exterior else _BLUE)
+            live.metadata[KEY] = {"slide_id": slide_id, "role": "live"}
+            live.units = ("um", "um")
+            selected = set(viewer.layers.selection)
+            active = viewer.layers.selection.active
+            viewer.layers.insert(self._place("live"), live)
+            viewer.layers.selection = selected
+            viewer.layers.selection.active = active
+        else:
+            live.data = picture.values
+        live.scale = picture.scale
+        live.translate = (top + picture.translate[0], left + picture.translate[1])
+
+    def remove_live(self) -> None:
+        """Take away what a step showed while it ran."""
+        viewer = self._viewer()
+        for layer, tag in list(self._tagged()):
+            if viewer is not None and tag.get("role") == "live":
+                viewer.layers.remove(layer)
+
+    def box_in_view(self, slide_id: str) -> tuple[float, float, float, float] | None:
+        """Return what of a slide is in view: top, left, bottom, right in µm from its edges."""
+        viewer, slide = self._viewer(), self.find(slide_id, "slide")
+        if viewer is None or slide is None or viewer.dims.ndisplay != 2:
+            return None
+        (y, x), zoom = viewer.scene.camera.center[-2:], viewer.scene.camera.zoom
+        half = [n / zoom / 2 for n in viewer.canvas.size]
+        top, left = (
+            o - s / 2 for o, s in zip(self._origin(slide_id), slide.scale[-2:], strict=True)
+        )
+        return (y - half[0] - top, x - half[1] - left, y + half[0] - top, x + half[1] - left)
+
     def set_content(self, slide_id: str, role: Role, content: str) -> None:
         """Note which saved content a layer shows."""
         layer = self.find(slide_id, role)
@@ -334,6 +377,15 @@ def _map_layer(values: np.ndarray, name: str, color: tuple[float, float, float])
     """Return an overlay that is clear where `values` is 0 and coloured where it is 1."""
     colormap = Colormap([(*color, 0.0), (*color, 1.0)], name=f"glands {name.lower()}")
     return Image(values, name=name, colormap=colormap, contrast_limits=(0, 1), opacity=0.5)
+
+
+def _live_layer(values: np.ndarray, color: tuple[float, float, float]) -> Image:
+    """Return an overlay for pictures that come every few seconds."""
+    colormap = Colormap([(*color, 0.0), (*color, 1.0)], name="glands live preview")
+    limits = (0, 255)
+    return Image(
+        values, name="Live preview", colormap=colormap, contrast_limits=limits, opacity=0.6
+    )
 
 
 def _cluster_layer(result: ExteriorMap) -> Labels:

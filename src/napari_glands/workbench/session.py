@@ -24,6 +24,7 @@ from napari_glands.workbench.display import Display
 from napari_glands.workbench.intake import Intake
 from napari_glands.workbench.layers import SlideLayers
 from napari_glands.workbench.loading import load_shown
+from napari_glands.workbench.preview import LivePreview
 from napari_glands.workbench.projects import copy_project, preferred_settings, unnamed_folder
 from napari_glands.workbench.state import Facts, Shown, survey
 from napari_glands.workbench.tasks import Tasks
@@ -86,6 +87,7 @@ class Session(QObject):
         self.curation.said.connect(self.said)
         self.curation.dirty_changed.connect(self.dirty_changed)
         self.tools = Toolbox(self, viewer)
+        self.preview = LivePreview(self)
         self.closing: threading.Thread | None = None
         self.display = Display(self, viewer)
         # Slides that a long job has finished show it before the job ends.

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
-from qtpy.QtCore import QObject, Qt, Signal
+from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
 from napari_glands.errors import GlandsError
 from napari_glands.jobs import Job, JobHandle, JobRunner, Outcome, explain
@@ -19,6 +21,8 @@ __all__ = ["Tasks"]
 
 logger = logging.getLogger(__name__)
 
+# Events are handed over together: a GPU makes more of them than anybody can read.
+_EVENTS_MILLISECONDS = 100
 # How long a closed window's job may take to put away what it has.
 _GRACE_SECONDS = 30.0
 
@@ -40,7 +44,7 @@ class Tasks(QObject):
 
     busy_changed = Signal(bool)
     paused_changed = Signal(bool)
-    _event = Signal(int, object)
+    _heard = Signal()
     _outcome = Signal(int, object)
     _call = Signal(object)
 
@@ -51,10 +55,16 @@ class Tasks(QObject):
         self._listeners: tuple[Callable[[Event], None], Callable[[Outcome[Any]], None]] | None
         self._listeners = None
         self._latest: dict[str, int] = {}
+        self._asides: list[threading.Thread] = []
         self._closed = False
         self._runner = JobRunner()
         queued = Qt.ConnectionType.QueuedConnection
-        self._event.connect(self._on_event, queued)
+        self._events: deque[tuple[int, Event]] = deque()
+        self._hearing = QTimer(self)
+        self._hearing.setSingleShot(True)
+        self._hearing.setInterval(_EVENTS_MILLISECONDS)
+        self._hearing.timeout.connect(self._hand_over)
+        self._heard.connect(self._on_heard, queued)
         self._outcome.connect(self._on_outcome, queued)
         self._call.connect(self._on_call, queued)
 
@@ -91,7 +101,9 @@ class Tasks(QObject):
 
         def on_event(event: Event) -> None:
             if not self._closed:
-                self._event.emit(generation, event)
+                self._events.append((generation, event))
+                if len(self._events) == 1:
+                    self._heard.emit()
 
         def on_end(outcome: Outcome[Any]) -> None:
             if not self._closed:
@@ -139,19 +151,40 @@ class Tasks(QObject):
             if not key or self._latest[key] == number:
                 callback(value)
 
-        def run() -> None:
-            try:
-                load_triton_beside_mesa()
-                result = work()
-            except BaseException as error:
-                if not isinstance(error, GlandsError):
-                    logger.exception("Unexpected failure in the background")
-                message = explain(error)
-                self._emit(lambda: deliver(failed, message))
-            else:
-                self._emit(lambda: deliver(then, result))
+        self._queue.submit(self._deliver, work, partial(deliver, then), partial(deliver, failed))
 
-        self._queue.submit(run)
+    def aside(
+        self,
+        work: Callable[[], Any],
+        then: Callable[[Any], None],
+        failed: Callable[[str], None] = lambda message: None,
+    ) -> None:
+        """Do work on a thread of its own, so that nothing waits for it but the end."""
+        if self._closed:
+            return
+        thread = threading.Thread(
+            target=self._deliver, args=(work, then, failed), name="napari-glands aside", daemon=True
+        )
+        self._asides = [known for known in self._asides if known.is_alive()] + [thread]
+        thread.start()
+
+    def _deliver(
+        self,
+        work: Callable[[], Any],
+        then: Callable[[Any], None],
+        failed: Callable[[str], None],
+    ) -> None:
+        """Do work on this thread, and tell the interface's what came of it."""
+        try:
+            load_triton_beside_mesa()
+            result = work()
+        except BaseException as error:
+            if not isinstance(error, GlandsError):
+                logger.exception("Unexpected failure in the background")
+            message = explain(error)
+            self._emit(lambda: failed(message))
+        else:
+            self._emit(lambda: then(result))
 
     def close(self, after: Callable[[], None]) -> threading.Thread:
         """Cancel the long job, finish the queue, then call `after`; returns without waiting.
@@ -168,6 +201,8 @@ class Tasks(QObject):
         def finish() -> None:
             self._runner.wait(_GRACE_SECONDS)
             self._queue.shutdown(wait=True)
+            for thread in self._asides:
+                thread.join(_GRACE_SECONDS)
             after()
 
         thread = threading.Thread(target=finish, name="napari-glands closing", daemon=False)
@@ -182,12 +217,21 @@ class Tasks(QObject):
         if not self._closed:
             call()
 
-    def _on_event(self, generation: int, event: Event) -> None:
-        if self._listeners is not None and generation == self._generation:
-            self._listeners[0](event)
+    def _on_heard(self) -> None:
+        if not self._hearing.isActive():
+            self._hearing.start()
+
+    def _hand_over(self) -> None:
+        while self._events:
+            generation, event = self._events.popleft()
+            if self._listeners is not None and generation == self._generation:
+                self._listeners[0](event)
 
     def _on_outcome(self, generation: int, outcome: Outcome[Any]) -> None:
         if self._listeners is None or generation != self._generation:
+            return
+        self._hand_over()
+        if self._listeners is None:
             return
         on_outcome = self._listeners[1]
         self._listeners = None
