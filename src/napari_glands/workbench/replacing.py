@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QMessageBox, QWidget
 
+from napari_glands.project.models import previous_name
 from napari_glands.project.replacing import Replaced, replaced_by
 from napari_glands.workbench.projects import asks_before_replacing
 
@@ -59,6 +60,7 @@ def _confirmed(view: QWidget, replaced: Replaced) -> bool:
     text = f"This replaces {replaced.describe()}."
     if replaced.priors or replaced.glands:
         text += "\n\nA copy is kept: Project ▸ Restore previous version."
+    text += "".join(f"\n\nThat model is kept as {previous_name(n)}." for n in replaced.models)
     if replaced.models:
         text += f"\n\nThe present model is kept as {replaced.models[0]}-previous."
     yes, no = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
