@@ -9,7 +9,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 __all__ = ["Autosave"]
 
 # A crash while painting goes on loses no more than this, and the second that saving may take.
-LONGEST_SECONDS = 2.0
+LONGEST_SECONDS = 1.5
 
 
 class Autosave(QObject):

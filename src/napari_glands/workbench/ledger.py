@@ -90,10 +90,10 @@ class Ledger:
 
     def _edited(self, label: int, pixels: int) -> Row | None:
         row = self._rows.get(label) or self._draw(label)
-        area = row.area_um2 + pixels * self._pixel_area
-        if area < self._pixel_area / 2:
+        count = round(row.area_um2 / self._pixel_area) + pixels
+        if count <= 0:
             return None
-        return replace(row, state="edited", area_um2=area)
+        return replace(row, state="edited", area_um2=count * self._pixel_area)
 
 
 def settled(saved: C, labels: np.ndarray, table: tuple[Row, ...]) -> C:
