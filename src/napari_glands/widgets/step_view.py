@@ -95,9 +95,9 @@ class StepView(QWidget):
         self.say("")
         self.set_ready(True)
 
-    def add_part(self, widget: QWidget) -> None:
-        """Put one more part below the others."""
-        self._layout.insertWidget(self._layout.count() - 1, widget)
+    def add_on_top(self, widget: QWidget) -> None:
+        """Put one more part above all but title and intro, where it is seen without scrolling."""
+        self._layout.insertWidget(2, widget)
 
     def set_ready(self, ready: bool, missing: str = "") -> None:
         """Enable Run, or disable it and say in `missing` what is not there yet."""

@@ -185,7 +185,7 @@ class _Priors(Binding):
         view.run_requested.connect(self._run)
         view.grow_requested.connect(lambda: actions.run_grow(session))
         Review(session, view.review, session.curation.priors)
-        view.add_part(bind_tools(session, "priors"))
+        view.add_on_top(bind_tools(session, "priors"))
 
     def _run(self) -> None:
         replace = self.view.replace_curated.isChecked()
@@ -233,7 +233,7 @@ class _Predict(Binding):
         view.run_requested.connect(lambda: ask_first(session, view, "predict", start))
         view.model_chosen.connect(lambda name: actions.import_model(session, Path(name)))
         Review(session, view.review, session.curation.glands)
-        view.add_part(bind_tools(session, "glands"))
+        view.add_on_top(bind_tools(session, "glands"))
 
     def update(self) -> None:
         super().update()

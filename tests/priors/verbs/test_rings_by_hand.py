@@ -85,6 +85,8 @@ def test_a_ring_is_not_added_twice():
     new = verbs.add_ring(NONE, ring, 1, GRID).applied(NONE)
     with pytest.raises(GlandsError, match="gland 1 already"):
         verbs.add_ring(new, ring, 2, GRID)
+    with pytest.raises(GlandsError, match="gland 1 already"):
+        verbs.close_gap(new, exterior(), OVER_THE_GAP, 2, GRID, WISHES)
 
 
 @pytest.mark.parametrize(("rim", "drawn"), [(False, 25), (False, 34), (True, 33), (True, 42)])

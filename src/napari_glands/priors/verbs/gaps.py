@@ -12,7 +12,7 @@ from skimage import measure
 from napari_glands.errors import GlandsError
 from napari_glands.priors.verbs.edit import Box, Edit, box_around, moved, widen, within
 from napari_glands.priors.verbs.levels import with_rim
-from napari_glands.priors.verbs.placing import place
+from napari_glands.priors.verbs.placing import place, refuse_twice
 from napari_glands.priors.verbs.strokes import as_stroke, stroke_line
 from napari_glands.settings import PriorSettings
 from napari_glands.slides import Grid
@@ -67,7 +67,8 @@ def close_gap(
     Raises
     ------
     GlandsError
-        When no ring closes with the line, or others leave no room.
+        When no ring closes with the line, what it closes is a gland already, or others leave no
+        room.
     """
     line = as_stroke(stroke, labels.shape)
     limit = grid.pixels((4 * wishes.max_area_um2) ** 0.5)
@@ -78,6 +79,7 @@ def close_gap(
         found = max(rings, key=lambda ring: ring.score, default=None)
         if found is not None and found.score > 0:
             place_, mask = with_rim(found.box, found.mask, rim_um, grid)
+            refuse_twice(labels, found.box, found.mask)
             return place(labels, place_, mask, number)
         if margin >= limit:
             raise GlandsError(

@@ -6,10 +6,9 @@ import numpy as np
 from scipy import ndimage as ndi
 from skimage import measure
 
-from napari_glands.errors import GlandsError
 from napari_glands.priors.rings import Ring
 from napari_glands.priors.verbs.edit import Box, Edit, Point, box_around, moved, widen, within
-from napari_glands.priors.verbs.placing import place
+from napari_glands.priors.verbs.placing import place, refuse_twice
 from napari_glands.settings import PriorSettings
 from napari_glands.slides import Grid
 
@@ -120,12 +119,10 @@ def add_ring(labels: np.ndarray, ring: Ring, number: int, grid: Grid, rim_um: fl
     Raises
     ------
     GlandsError
-        When others leave no room.
+        When it is a gland already, or others leave no room.
     """
     box, mask = with_rim(ring.box, ring.mask, rim_um, grid)
-    window = labels[box]
-    if (window[mask] > 0).mean() > 0.9 and len(np.unique(window[mask])) == 1:
-        raise GlandsError(f"There is gland {int(window[mask][0])} already.")
+    refuse_twice(labels, box, mask)
     return place(labels, box, mask, number)
 
 

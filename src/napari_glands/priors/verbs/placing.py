@@ -7,9 +7,10 @@ import numpy as np
 from napari_glands.errors import GlandsError
 from napari_glands.priors.verbs.edit import Box, Edit, box_holding, moved
 
-__all__ = ["free_number", "place"]
+__all__ = ["free_number", "place", "refuse_twice"]
 
 _LARGEST = int(np.iinfo(np.int32).max)
+_SAME = 0.9  # share of a region in one gland above which it is that gland once more
 _ABSORBED = 0.5  # share of a gland that lies in a new one which takes its place
 
 
@@ -61,3 +62,17 @@ def place(labels: np.ndarray, box: Box, region: np.ndarray, number: int) -> Edit
     placed = np.where(others, window, 0).astype(np.int32)
     placed[free] = number
     return Edit(box, placed)
+
+
+def refuse_twice(labels: np.ndarray, box: Box, region: np.ndarray) -> None:
+    """Refuse a region, bool (height, width) of a box, that is a gland already.
+
+    Raises
+    ------
+    GlandsError
+        When nearly all of it is in one gland.
+    """
+    numbers, counts = np.unique(labels[box][region], return_counts=True)
+    most = int(np.argmax(counts))
+    if numbers[most] > 0 and counts[most] > _SAME * counts.sum():
+        raise GlandsError(f"This is gland {numbers[most]} already.")

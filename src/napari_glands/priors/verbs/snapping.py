@@ -12,7 +12,8 @@ from napari_glands.slides import Grid
 
 __all__ = ["snap"]
 
-_SMOOTHING_UM = 1.5  # of the map in which the edge is sought
+_SMOOTHING_UM = 2.0  # of the map in which the edge is sought
+_ROUNDING_UM = 2.0  # of the outline that is found: maps are noisy
 _FAINTEST = 0.01  # step of the map per µm below which there is no edge
 
 
@@ -58,7 +59,8 @@ def snap(
     markers = np.zeros(mask.shape, np.int32)
     markers[core], markers[(outside > um) | ~free] = 1, 2
     basins = segmentation.watershed(strength, markers)
-    snapped = ndi.binary_fill_holes(basins == 1) & free
+    ragged = ndi.binary_fill_holes(basins == 1).astype(np.float32)
+    snapped = (ndi.gaussian_filter(ragged, [_ROUNDING_UM / size for size in grid.mpp]) > 0.5) & free
     if (snapped == mask).all():
         raise GlandsError(f"Gland {number} is on the edge already.")
     window[mask] = 0

@@ -19,8 +19,9 @@ _CRUMB = 0.02  # share of a gland below which what is cut off is not a part of i
 def split(labels: np.ndarray, stroke: np.ndarray, number: int, grid: Grid) -> Edit:
     """Cut every gland that a line crosses from side to side.
 
-    The largest part keeps its number. No pixel is lost: those on the line go to the nearest part.
-    A line that ends a little short of the other side is lengthened.
+    The largest part keeps its number. The pixels on the line go, so that the parts do not touch;
+    crumbs beside it go to the nearest part. A line that ends a little short of the other side is
+    lengthened.
 
     Parameters
     ----------
@@ -45,6 +46,7 @@ def split(labels: np.ndarray, stroke: np.ndarray, number: int, grid: Grid) -> Ed
         box = box_holding(labels, box_around(line, reach + 1, labels.shape), met)
         window = labels[box].astype(np.int32)
         cut = stroke_line(tried, box)
+        cut[1:] |= cut[:-1]  # no step of it is left by a corner
         new = _cut(window, cut, met, number)
         if new is not None:
             return Edit(box, new)
@@ -89,6 +91,7 @@ def _cut(window: np.ndarray, cut: np.ndarray, met: list[int], number: int) -> np
             ~np.isin(parts, large), return_distances=False, return_indices=True
         )
         new[cut_pieces] = numbers[parts[tuple(nearest)]][cut_pieces]
+        new[mask & cut] = 0
     return new if divided else None
 
 
