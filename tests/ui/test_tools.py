@@ -251,6 +251,22 @@ def test_the_picture_stays_while_drawing_and_moves_with_space(tools):
     assert tools.box.active is not None
 
 
+def test_the_glands_of_a_prediction_are_corrected_with_the_same_tools(tools):
+    bench = tools.bench
+    project, slide_id = bench.session.project, bench.session.current
+    prediction = bench.make_prediction(project.slide(slide_id))
+    project.save_prediction(prediction, fingerprint="made by a test")
+    bench.show_results()
+    priors = tools.labels.copy()
+    buttons = bench.view("predict").findChild(ToolsView).buttons
+    bench.click(buttons["split"])
+    assert buttons["split"].isChecked()
+    tools.draw((15, 30), (45, 30))
+    bench.until(lambda: split(bench.layer("glands").data))
+    np.testing.assert_array_equal(tools.labels, priors)
+    bench.until(lambda: split(project.load_glands(slide_id).labels))
+
+
 def test_without_priors_the_buttons_say_what_is_missing(bench):
     bench.add_slide()
     view = bench.view("priors").findChild(ToolsView)

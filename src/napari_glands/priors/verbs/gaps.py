@@ -131,5 +131,6 @@ def _scored(
     rim &= ~ndi.binary_dilation(drawn[wider], iterations=max(1, round(reach)))
     inside = float(np.median(values[inner][filled]))
     step = float(values[wider][rim].mean() - inside) if rim.any() else 0.0
-    score = solidity * step if step > _FAINTEST else 0.0
-    return _Found(within(box, inner), filled, score)
+    # Size speaks for the whole inside where its lumen, paler still, is enclosed too.
+    score = solidity * step * filled.sum() ** 0.25 if step > _FAINTEST else 0.0
+    return _Found(within(box, inner), filled, float(score))
