@@ -2,10 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from qtpy.QtCore import QPoint, Qt
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
-
-from napari_glands.settings import Settings
 
 SHIFT = Qt.KeyboardModifier.ShiftModifier
 LEFT = Qt.MouseButton.LeftButton
@@ -131,6 +129,7 @@ def test_outlines_opacity_and_legend_tell_and_change_what_is_drawn(with_glands):
     bench.until(lambda: "Proposed" not in [e.text for e in bar.legend.entries])
     # The wish holds for the next slide.
     bench.layer("glands").visible = True
+    former = bench.session.current
     slide_id = bench.add_slide("next", bench.noise(4))
     project = bench.session.project
     prediction = bench.make_prediction(project.slide(slide_id))
@@ -138,5 +137,21 @@ def test_outlines_opacity_and_legend_tell_and_change_what_is_drawn(with_glands):
     bench.show_results()
     bench.until(lambda: bench.layer("glands") is not None)
     assert bench.layer("glands").contour == 0
-    assert isinstance(bench.session.settings, Settings)
-    assert bar.legend.mapTo(bench.widget, QPoint(0, 0)).y() > 0
+    bench.session.show_slide(former)
+    bench.until(lambda: bench.session.current == former)
+    assert bench.layer("glands").contour == 0
+    assert bench.layer("glands").name == "Glands"
+
+
+def test_hints_are_put_away_for_good_and_brought_back_by_the_question_mark(bench):
+    view = bench.view("priors")
+    bench.until(view.hint.isVisible)
+    bench.click(view.hint.button)
+    assert not view.hint.isVisible()
+    bench.settle()
+    _, alone = bench.viewer.window.add_plugin_dock_widget("napari-glands", "3 Priors")
+    _, other = bench.viewer.window.add_plugin_dock_widget("napari-glands", "4 Train")
+    bench.until(lambda: not other.views["train"].hint.isHidden())
+    assert alone.views["priors"].hint.isHidden()
+    bench.click(view.help_button)
+    assert view.hint.isVisible()

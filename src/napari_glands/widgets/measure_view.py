@@ -156,7 +156,8 @@ class MeasureView(QWidget):
         self.model.set_frame(frame)
         self._offer_choices(frame)
         if first:
-            self._fit_columns()
+            self.table.resizeColumnsToContents()
+            self.body.setSizes([3 * self.width() // 5, 2 * self.width() // 5])
         self.select(selected)
         self._show_histogram()
 
@@ -177,9 +178,6 @@ class MeasureView(QWidget):
         viewport: Any = self.table.viewport()
         viewport.update()
         self._mark()
-
-    def _fit_columns(self) -> None:
-        self.table.resizeColumnsToContents()
 
     def _offer_choices(self, frame: pd.DataFrame) -> None:
         columns = [

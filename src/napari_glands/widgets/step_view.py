@@ -7,6 +7,7 @@ from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_glands.settings import StepSettings
 from napari_glands.widgets.copy_button import CopyButton
+from napari_glands.widgets.hints import Hint, make_help_button
 from napari_glands.widgets.read_only import edits
 from napari_glands.widgets.settings_form import SettingsForm
 from napari_glands.widgets.text import StatusLabel, heading, sentence
@@ -63,8 +64,12 @@ class StepView(QWidget):
         head = QHBoxLayout()
         head.addWidget(heading(title), 1)
         head.addWidget(self.copy_button)
+        self.hint = Hint()
+        self.help_button = make_help_button(self.hint)
+        head.addWidget(self.help_button)
         self._layout.addLayout(head)
         self._layout.addWidget(sentence(intro))
+        self._layout.addWidget(self.hint)
         self.missing = StatusLabel()
         self.status = StatusLabel()
         self.form = SettingsForm(settings, skip) if settings is not None else None

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from napari.layers import Image, Labels, Layer
 from qtpy.QtCore import QObject, QTimer, Signal
 
@@ -25,6 +26,7 @@ _HOLD_SECONDS = 0.35
 _OUTLINE_WIDTH = 2
 _USUAL_OPACITY = 0.5
 _INSTANCES = ("priors", "glands")
+_MARKS = {1: "Marked as background", 2: "Marked to be ignored"}
 _NEVER_OVERLAY = ("slide",)
 
 
@@ -153,6 +155,13 @@ class Display(QObject):
             return [
                 LegendEntry(f"Cluster {n}{' (exterior)' * (n == chosen)}", (*cluster_color(n), 1.0))
                 for n in numbers
+            ]
+        if role == "marks":
+            present = set(np.unique(layer.data).tolist())
+            return [
+                LegendEntry(text, _rgba(layer.colormap.map(value)))
+                for value, text in _MARKS.items()
+                if value in present
             ]
         if role in _INSTANCES:
             outlined = bool(layer.contour)

@@ -14,6 +14,7 @@ from napari_glands.widgets.project_bar import ProjectBar
 from napari_glands.widgets.step_nav import StepNav
 from napari_glands.workbench.binding import make_step
 from napari_glands.workbench.closing import watch_closing
+from napari_glands.workbench.hinting import give_hints
 from napari_glands.workbench.notices import ProjectNotices
 from napari_glands.workbench.panels import make_display_bar
 from napari_glands.workbench.project_menu import ProjectMenu
@@ -45,6 +46,7 @@ class _Dock(QWidget):
         self.steps = steps
         self.notices = ProjectNotices(self.session, self)
         self.views = {step: make_step(self.session, step) for step in steps}
+        give_hints(self.session, self.views)
         self.project_bar, self.job_bar = ProjectBar(), JobBar()
         self.display_bar = make_display_bar(self.session)
         self.stack = QStackedWidget()

@@ -6,6 +6,7 @@ may rename, move and delete layers as they like.
 
 from __future__ import annotations
 
+import re
 import weakref
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -127,6 +128,15 @@ class SlideLayers:
                 layer.visible = False
             else:
                 viewer.layers.remove(layer)
+        self._shorten_names(viewer)
+
+    def _shorten_names(self, viewer: napari.Viewer) -> None:
+        """Take back the numbers that layers got while those of another slide had their names."""
+        for layer, tag in self._tagged():
+            name = str(tag.get("name", ""))
+            numbered = name and re.fullmatch(rf"{re.escape(name)} \[\d+\]", layer.name)
+            if numbered and name not in viewer.layers:
+                layer.name = name
 
     def adopt(self, layer: Image, slide: Slide) -> None:
         """Make a layer that the user opened the picture of a slide, to scale.
@@ -349,6 +359,7 @@ class SlideLayers:
             "slide_id": slide_id,
             "role": role,
             "content": content,
+            "name": layer.name,
             "slide_shape": grid.slide_shape,
             "slide_mpp": grid.slide_mpp,
         }

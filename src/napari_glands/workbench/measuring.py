@@ -9,7 +9,7 @@ import numpy as np
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_glands.widgets.measure_view import MeasureView
-from napari_glands.workbench.docks import watch_closing
+from napari_glands.workbench.closing import watch_closing
 from napari_glands.workbench.flight import fly_to
 from napari_glands.workbench.panels import end_with_dock
 from napari_glands.workbench.session import Session, session_of
