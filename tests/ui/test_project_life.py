@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 
@@ -18,14 +19,12 @@ from napari_glands.project import Project
 NO = QMessageBox.StandardButton.No
 
 
-def look(bench, name):
-    """Show a picture of the window to whoever wants to see it."""
-    import os
-
+def look(bench, name, widget=None):
+    """Save a picture of the window, or of a part of it, for whoever wants to see it."""
     folder = os.environ.get("NAPARI_GLANDS_PICTURES")
     if folder:
         bench.qtbot.wait(150)
-        bench.viewer.window._qt_window.grab().save(f"{folder}/{name}.png")
+        (widget or bench.viewer.window._qt_window).grab().save(f"{folder}/{name}.png")
 
 
 def entries(menu):
@@ -38,6 +37,8 @@ def open_menu(bench):
     bar.menu.popup(bar.menu_button.mapToGlobal(bar.menu_button.rect().bottomLeft()))
     bench.settle()
     look(bench, "menu")
+    for menu in (bar.menu, bar.recent_menu, bar.versions_menu):
+        look(bench, f"menu {menu.title()}", menu)
     bar.menu.close()
     return bar
 

@@ -58,6 +58,7 @@ class ProjectLock:
     def _owner(self) -> str:
         try:
             owner = json.loads(self._owner_file.read_text(encoding="utf-8"))
-            return f"process {owner['pid']} on {owner['host']} since {owner['since']}"
+            since = datetime.fromisoformat(owner["since"]).astimezone().strftime("%d %b, %H:%M")
+            return f"another program (process {owner['pid']} on {owner['host']}, since {since})"
         except (OSError, ValueError, KeyError, TypeError):
-            return "another process"
+            return "another program"

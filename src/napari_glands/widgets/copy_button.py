@@ -29,6 +29,7 @@ class CopyButton(QToolButton):
     def __init__(self) -> None:
         super().__init__()
         self.setText("Copy as")
+        self.setStyleSheet("QToolButton { padding: 2px 14px 2px 4px; }")  # room for the arrow
         self.setToolTip(
             "Puts this step with its present settings onto the clipboard, to run it elsewhere or "
             "to note down what was done."

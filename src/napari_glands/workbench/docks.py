@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QScrollArea, QStackedWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QScrollArea, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 
 from napari_glands.jobs import Outcome
 from napari_glands.progress import Event
@@ -62,6 +62,8 @@ class _Dock(QWidget):
         self._layout.addWidget(self.display_bar)
         self._layout.addWidget(self.job_bar)
         self.setMinimumWidth(_WIDTH)
+        # Else napari adds a stretch of its own below, which may take the room of the steps.
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         ProjectMenu(self.session, self.project_bar)
         self.project_bar.find_requested.connect(self.notices.show_missing)
         self._connect_jobs()

@@ -24,12 +24,15 @@ def describe_missing(slides: Sequence[SlideFacts]) -> str:
     """Return what to tell about slides whose image is missing; empty for none."""
     if not slides:
         return ""
-    shown = [f"{Path(s.missing).name} (was in {Path(s.missing).parent})" for s in slides[:_NAMED]]
-    more = f" and {len(slides) - _NAMED} more" if len(slides) > _NAMED else ""
+    folders: dict[Path, list[str]] = {}
+    for slide in slides[:_NAMED]:
+        folders.setdefault(Path(slide.missing).parent, []).append(Path(slide.missing).name)
+    shown = "; ".join(f"{', '.join(names)} in {folder}" for folder, names in folders.items())
+    more = f"; and {len(slides) - _NAMED} more" if len(slides) > _NAMED else ""
     one = len(slides) == 1
     head = "1 image is" if one else f"{len(slides)} images are"
     return (
-        f"{head} not where {'it was' if one else 'they were'}: {', '.join(shown)}{more}. "
+        f"{head} not where {'it was' if one else 'they were'}: {shown}{more}. "
         f"Where {'is it' if one else 'are they'} now? Until then, all steps go on without "
         f"{'it' if one else 'them'}."
     )
