@@ -103,11 +103,11 @@ def test_the_slide_is_seen_alone_for_as_long_as_a_key_is_held(with_glands):
     assert all(bench.layer(role).visible for role in roles[1:])
     shown = [x for x in bench.viewer.layers if x.visible]
     bench.canvas.setFocus()
-    bench.qtbot.keyPress(bench.canvas, Qt.Key.Key_B, SHIFT)
+    bench.qtbot.keyPress(bench.canvas, Qt.Key.Key_H, SHIFT)
     assert [x for x in bench.viewer.layers if x.visible] == [bench.layer("slide")]
     bench.until(lambda: bar.before_button.isChecked())
     bench.qtbot.wait(450)
-    bench.qtbot.keyRelease(bench.canvas, Qt.Key.Key_B, SHIFT)
+    bench.qtbot.keyRelease(bench.canvas, Qt.Key.Key_H, SHIFT)
     assert [x for x in bench.viewer.layers if x.visible] == shown
     bench.click(bar.before_button)
     assert not bench.layer("glands").visible

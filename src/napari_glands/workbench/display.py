@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BEFORE_KEY", "Display"]
 
-BEFORE_KEY = "Shift-B"
+BEFORE_KEY = "Shift-H"
 # A key that is held longer than this shows the slide for just as long; a tap switches.
 _HOLD_SECONDS = 0.35
 _OUTLINE_WIDTH = 2
