@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from napari_glands.cli.app import app
 from napari_glands.priors import with_state
 from napari_glands.project import Project
+from napari_glands.widgets.tools_view import ToolsView
 
 NO = QMessageBox.StandardButton.No
 
@@ -198,6 +199,8 @@ def test_a_read_only_project_says_why_and_disables_what_changes_it(with_priors):
         locked = [slides.add_files_button, slides.samples_button, priors.run_button]
         locked += [priors.replace_curated, priors.form, priors.review.accept_rest_button]
         locked += [bench.view("train").run_button]
+        for tools in bench.widget.findChildren(ToolsView):
+            locked += tools.buttons.values()
         for widget in locked:
             assert not widget.isEnabled()
             assert "cannot be changed" in widget.toolTip()

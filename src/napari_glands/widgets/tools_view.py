@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_glands.widgets.read_only import edits
 from napari_glands.widgets.text import StatusLabel
 
 __all__ = ["AmountRow", "ToolRow", "ToolsView"]
@@ -83,6 +84,7 @@ class ToolsView(QWidget):
             grid.addWidget(button, index // _COLUMNS, index % _COLUMNS)
         self.amount = _AmountControl()
         self.amount.changed.connect(self.amount_changed)
+        edits(*self.buttons.values(), self.amount)
         self.status = StatusLabel()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
