@@ -281,9 +281,10 @@ def test_no_key_is_one_of_naparis_or_used_twice():
     from app_model.types import KeyBinding
     from napari.utils.shortcuts import default_shortcuts
 
+    from napari_glands.workbench.display import BEFORE_KEY
     from napari_glands.workbench.review import KEYS
 
-    ours = [KeyBinding.from_str(k) for k in (*TOOL_KEYS.values(), *KEYS.values())]
+    ours = [KeyBinding.from_str(k) for k in (*TOOL_KEYS.values(), *KEYS.values(), BEFORE_KEY)]
     assert len(set(ours)) == len(ours)
     taken = {key for keys in default_shortcuts.values() for key in keys}
     assert not taken & set(ours)
