@@ -155,3 +155,18 @@ def test_hints_are_put_away_for_good_and_brought_back_by_the_question_mark(bench
     assert alone.views["priors"].hint.isHidden()
     bench.click(view.help_button)
     assert view.hint.isVisible()
+
+
+def test_what_teaches_is_seen_and_follows_decisions(with_glands):
+    bench, view = with_glands, with_glands.view("train")
+    bench.click(view.teaching_button)
+    bench.until(lambda: bench.layer("teaching") is not None)
+    taught = bench.layer("teaching")
+    assert taught.data[30, 30] == 3
+    texts = [entry.text for entry in bench.session.display.legend()]
+    assert "Taught as interior" in texts
+    bench.session.curation.glands.set_state([1], "rejected", "Reject gland 1")
+    bench.session.curation.priors.set_state([1], "rejected", "Reject prior 1")
+    bench.until(lambda: bench.layer("teaching").data[30, 30] == 1)
+    bench.click(view.teaching_button)
+    assert bench.layer("teaching") is None

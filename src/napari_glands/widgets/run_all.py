@@ -35,6 +35,7 @@ class RunAll(QWidget):
         for name, title, explanation in presets:
             self.presets.addItem(title, name)
             self.presets.setItemData(self.presets.count() - 1, explanation, 3)  # the tooltip
+        self.presets.setPlaceholderText("Own settings")
         self.presets.setToolTip("How much time the steps may take; sets their settings.")
         self.presets.activated.connect(self._on_chosen)
         self.button = QPushButton("Run all steps")

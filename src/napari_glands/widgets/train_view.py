@@ -24,9 +24,12 @@ class TrainView(StepView):
     -------
     go_on_requested
         The last model shall be trained on.
+    teaching_toggled
+        Whether the slide shall be seen as what it teaches.
     """
 
     go_on_requested = Signal()
+    teaching_toggled = Signal(bool)
 
     def __init__(self, settings: TrainSettings) -> None:
         super().__init__(
@@ -46,6 +49,13 @@ class TrainView(StepView):
         self.again_button.clicked.connect(self.go_on_requested)
         edits(self.again_button)
         self.run_row.addWidget(self.again_button, 1)
+        self.teaching_button = QPushButton("Show what teaches")
+        self.teaching_button.setCheckable(True)
+        self.teaching_button.setToolTip(
+            "Colours the slide on show as the network is taught it: exterior, interior and "
+            "background. What stays clear is not taught. Follows your corrections. Needs priors."
+        )
+        self.teaching_button.toggled.connect(self.teaching_toggled)
         self.device = DeviceBadge()
         self.curve = LossCurve()
         self.losses = sentence()
@@ -55,7 +65,7 @@ class TrainView(StepView):
         layout.addWidget(self.losses)
         layout.addWidget(self.curve)
         self.model = sentence()
-        self.build(self.device, after=(self.progress, self.model))
+        self.build(self.device, self.teaching_button, after=(self.progress, self.model))
         self.clear_losses()
 
     def clear_losses(self) -> None:

@@ -29,6 +29,7 @@ from napari_glands.workbench.picking import ClusterPicker
 from napari_glands.workbench.replacing import ask_first
 from napari_glands.workbench.review import Review, make_review
 from napari_glands.workbench.state import can_grow, resolve
+from napari_glands.workbench.teaching import TeachingView
 from napari_glands.workbench.tools.binding import bind_tools
 
 if TYPE_CHECKING:
@@ -203,6 +204,7 @@ class _Train(Binding):
     def __init__(self, session: Session, view: TrainView) -> None:
         super().__init__(session, "train", view)
         DeviceTeller(session, view.device)
+        TeachingView(session, view)
         view.run_requested.connect(
             lambda: ask_first(session, view, "train", partial(actions.run_train, session))
         )

@@ -26,7 +26,15 @@ _HOLD_SECONDS = 0.35
 _OUTLINE_WIDTH = 2
 _USUAL_OPACITY = 0.5
 _INSTANCES = ("priors", "glands")
-_MARKS = {1: "Marked as background", 2: "Marked to be ignored"}
+_CLASSES = {
+    "marks": {1: "Marked as background", 2: "Marked to be ignored"},
+    "teaching": {
+        1: "Taught as background",
+        2: "Taught as exterior",
+        3: "Taught as interior",
+        0: "Clear: not taught",
+    },
+}
 _NEVER_OVERLAY = ("slide",)
 
 
@@ -156,11 +164,11 @@ class Display(QObject):
                 LegendEntry(f"Cluster {n}{' (exterior)' * (n == chosen)}", (*cluster_color(n), 1.0))
                 for n in numbers
             ]
-        if role == "marks":
+        if role in _CLASSES:
             present = set(np.unique(layer.data).tolist())
             return [
                 LegendEntry(text, _rgba(layer.colormap.map(value)))
-                for value, text in _MARKS.items()
+                for value, text in _CLASSES[role].items()
                 if value in present
             ]
         if role in _INSTANCES:

@@ -33,13 +33,14 @@ __all__ = ["CLUSTER_COLORS", "KEY", "STATE_COLORS", "SlideLayers", "color_by_sta
 KEY = "napari_glands"
 L = TypeVar("L", bound=Layer)
 Role = Literal[
-    "slide", "preview", "clusters", "exterior", "probability", "live", "marks", "priors", "glands"
+    "slide", "preview", "clusters", "exterior", "probability", "teaching", "live", "marks",
+    "priors", "glands",
 ]  # fmt: skip
 
 # From bottom to top.
 _ORDER: tuple[Role, ...] = (
-    "slide", "preview", "clusters", "exterior", "probability", "live", "marks", "priors",
-    "glands",
+    "slide", "preview", "clusters", "exterior", "probability", "teaching", "live", "marks",
+    "priors", "glands",
 )  # fmt: skip
 
 # Okabe and Ito's palette, made to be told apart with any kind of colour vision.
@@ -264,9 +265,28 @@ class SlideLayers:
 
     def remove_live(self) -> None:
         """Take away what a step showed while it ran."""
+        self.remove("live")
+
+    def show_teaching(self, slide_id: str, grid: Grid, taught: np.ndarray) -> None:
+        """Show what is taught: 1 background, 2 exterior, 3 interior; the rest stays clear.
+
+        The layer that the user works on stays selected.
+        """
+        layer = self.find(slide_id, "teaching")
+        if isinstance(layer, Labels) and layer.data.shape == taught.shape:
+            layer.data = taught  # not to be edited, so there is no undo to lose
+            return
+        viewer = self._viewer()
+        active = None if viewer is None else viewer.layers.selection.active
+        self._replace(_teaching_layer(taught), grid, slide_id, "teaching")
+        if active is not None:
+            self.select(active)
+
+    def remove(self, role: Role) -> None:
+        """Take away the layers in a role."""
         viewer = self._viewer()
         for layer, tag in list(self._tagged()):
-            if viewer is not None and tag.get("role") == "live":
+            if viewer is not None and tag.get("role") == role:
                 viewer.layers.remove(layer)
 
     def box_in_view(self, slide_id: str) -> tuple[float, float, float, float] | None:
@@ -410,6 +430,21 @@ def _cluster_layer(result: ExteriorMap) -> Labels:
         colormap=DirectLabelColormap(color_dict={None: (0, 0, 0, 0), **colors}),
         visible=False,
     )
+
+
+def _teaching_layer(taught: np.ndarray) -> Labels:
+    """Return what is taught in the colours of the maps that it comes from."""
+    colors: dict[int | None, Any] = {
+        None: (0, 0, 0, 0),
+        0: (0, 0, 0, 0),
+        1: (*_GREEN, 1.0),
+        2: (*_ORANGE, 1.0),
+        3: (*_BLUE, 1.0),
+    }
+    colormap = DirectLabelColormap(color_dict=colors)
+    layer = Labels(taught, name="What teaches", opacity=0.5, colormap=colormap)
+    layer.editable = False
+    return layer
 
 
 def _marks_layer(marks: np.ndarray) -> Labels:
