@@ -92,7 +92,8 @@ class Curation(QObject):
         """Make the layer of an editor the one that napari's tools and the verbs work on."""
         self._mean(editor)
         if editor.layer is not None:
-            editor.layer.visible = True
+            if not editor.layer.visible:  # setting it redraws even a layer that is
+                editor.layer.visible = True
             self._layers.select(editor.layer)
 
     def _mean(self, editor: LayerEditor) -> None:
