@@ -56,6 +56,14 @@ class Hands:
         self.until(lambda: done, "the files are written", seconds)
         QTest.qWait(50)
 
+    def run(self, button: Any, seconds: float = 900) -> None:
+        """Click what starts a step, and wait for the step's end."""
+        ended: list[str] = []
+        self.session.job_ended.connect(lambda step, _: ended.append(step))
+        self.click(button)
+        self.until(lambda: ended, "the step has ended", seconds)
+        self.settle()
+
     # ---- clicks and keys
 
     def view(self, step: str) -> Any:

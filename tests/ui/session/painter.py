@@ -28,7 +28,7 @@ def main(project: Path, notes: Path) -> None:
     hands.until(lambda: hands.layer("priors") is not None, "the priors are shown")
     layer = hands.layer("priors")
     hands.viewer.layers.selection.active = layer
-    layer.mode, layer.brush_size = "paint", 3
+    layer.visible, layer.mode, layer.brush_size = True, "paint", 3
     height, width = layer.data.shape
     places = [(y, x) for y in range(8, height - 8, 8) for x in range(8, width - 12, 10)]
     with notes.open("a") as log:
