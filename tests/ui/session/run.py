@@ -55,7 +55,7 @@ def main() -> int:
     parser.add_argument("--synthetic", action="store_true", help="leave real images alone")
     parser.add_argument("--kills", type=int, default=20, help="how many runs to kill")
     wishes = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         folder = Path(name)
         os.environ["XDG_DATA_HOME"] = str(folder / "data")
         figures = Session(folder, wishes).run()
