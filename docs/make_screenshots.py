@@ -81,7 +81,7 @@ class Session:
             began = time.monotonic()
             bench.views[step].run_button.click()
             if step == "train":
-                self._wait(lambda: bool(bench.views["train"].curve.points))
+                self._wait(lambda: bool(bench.views["train"].curve.terms))
                 self._shoot("4-train-running")
             self._wait(lambda: not bench.session.tasks.busy)
             print(f"{self.name}: {step} took {time.monotonic() - began:.0f} s", flush=True)

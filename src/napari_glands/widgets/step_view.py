@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from superqt import QCollapsible
 
 from napari_glands.settings import StepSettings
 from napari_glands.widgets.copy_button import CopyButton
@@ -78,7 +79,11 @@ class StepView(QWidget):
         self.run_button.clicked.connect(self.run_requested)
         self.run_row = QHBoxLayout()
         self.run_row.addWidget(self.run_button, 1)
+        # Folded: the work of the step is what is looked at day by day.
+        self.settings_section = QCollapsible("Settings", expandedIcon="▼", collapsedIcon="▶")
+        self.settings_section.setDuration(0)  # an animation would make clicks in the section miss
         if self.form is not None:
+            self.settings_section.addWidget(self.form)
             self.form.changed.connect(self.settings_changed)
         edits(self.run_button, self.form if self.changes_project else None)
         self._ready = True
@@ -89,7 +94,7 @@ class StepView(QWidget):
         for widget in before:
             self._layout.addWidget(widget)
         if self.form is not None:
-            self._layout.addWidget(self.form)
+            self._layout.addWidget(self.settings_section)
         if self.run_button.text():
             self._layout.addLayout(self.run_row)
         self._layout.addWidget(self.missing)

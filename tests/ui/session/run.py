@@ -175,7 +175,7 @@ class Session:
         """Train; paint, look around and change the slide meanwhile; then cancel."""
         hands, view = self.hands, self.hands.view("train")
         hands.click(view.run_button)
-        hands.until(lambda: view.curve.points, "the network learns", 300)
+        hands.until(lambda: view.curve.terms, "the network learns", 300)
         with Lateness() as late:
             self.edit_while_training(seconds=4 if self.short else 20)
         self.figures["gui_lateness_p99_ms"] = round(late.p99_ms(), 1)
