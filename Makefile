@@ -17,7 +17,7 @@ SCREEN := $(if $(filter Linux,$(shell uname -s)),xvfb-run -a -s "-screen 0 1600x
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test benchmark lint format docs screenshots system-libraries clean
+.PHONY: help demo test session benchmark lint format docs screenshots system-libraries clean
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -26,7 +26,10 @@ demo: $(VENV)/.with-core ## run both stages on the embedded samples, into demo-o
 	$(BIN)/napari-glands demo --out $(DEMO_OUT) $(ARGS)
 
 test: system-libraries $(VENV)/.with-test ## run the tests, on a virtual screen
-	$(SCREEN) $(BIN)/python -m pytest $(ARGS)
+	OMP_NUM_THREADS=1 $(SCREEN) $(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+session: system-libraries $(VENV)/.with-test ## go through a working session by clicks and keys, and measure it
+	$(SCREEN) $(BIN)/python tests/ui/session/run.py $(ARGS)
 
 benchmark: $(VENV)/.with-test ## check on the GlaS images that the method beats its peers (takes long)
 	$(BIN)/python -m pytest -m benchmark tests/benchmarks $(ARGS)

@@ -18,3 +18,15 @@ def shared_data() -> Path:
     if not _DATA.is_dir():
         pytest.skip(f"no development images at {_DATA} (set NAPARI_GLANDS_DATA)")
     return _DATA
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep a file's tests in one process, and all that open windows in one after the other.
+
+    Two windows on one screen would take the keyboard from each other.
+    """
+    here = Path(__file__).parent
+    for item in items:
+        room = item.path.relative_to(here).parts[0]
+        windows = room in ("ui", "widgets")
+        item.add_marker(pytest.mark.xdist_group("windows" if windows else str(item.path)))

@@ -56,7 +56,7 @@ def test_from_an_image_to_exported_glands(bench, monkeypatch):
 
     train = bench.run("train")
     assert "Trained" in train.status.text(), train.status.text()
-    assert "Runs on" in train.device.text()
+    assert "CPU" in train.device.reason.text() or "GPU" in train.device.reason.text()
 
     predict = bench.run("predict")
     assert "Glands predicted in 1 slide" in predict.status.text(), predict.status.text()

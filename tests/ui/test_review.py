@@ -1,10 +1,6 @@
 from __future__ import annotations
 
-import importlib.util
-import shutil
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -267,19 +263,3 @@ def test_reordered_and_renamed_layers_keep_their_edits(four):
     four.session.curation.redo()
     four.session.curation.flush()
     four.until(lambda: (saved(four).labels == 9).any())
-
-
-def test_a_kill_while_painting_loses_seconds_at_most(with_priors, monkeypatch):
-    bench = with_priors
-    path = bench.session.project.path
-    template = bench.folder / "template.glands"
-    bench.settle()
-    shutil.copytree(path, template, ignore=shutil.ignore_patterns("*.lock", ".lock*"))
-    folder = Path(__file__).parent / "session"
-    spec = importlib.util.spec_from_file_location("kills", folder / "kills.py")
-    kills = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "kills", kills)
-    spec.loader.exec_module(kills)
-    (killed,) = kills.kill_while_painting(template, bench.folder, runs=1, seed=3)
-    assert killed.strokes
-    assert killed.lost_seconds <= 4, "two seconds until it is saved, and a busy machine"
