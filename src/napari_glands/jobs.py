@@ -104,7 +104,7 @@ def perform(
             result = job(_guarded(on_event), token)
         except Cancelled:
             outcome: Outcome[T] = Outcome("cancelled", message="Cancelled.")
-        except (KeyboardInterrupt, SystemExit) as error:  # Lightning exits on SIGTERM
+        except KeyboardInterrupt as error:
             outcome = Outcome("cancelled", message="Interrupted.", error=error)
         except BaseException as error:
             outcome = _failed(error)

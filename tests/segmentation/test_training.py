@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from napari_glands.errors import GlandsError
 from napari_glands.priors import Gland, Glands, with_state
@@ -47,6 +48,15 @@ def test_two_runs_give_the_same_weights(model, slide, priors, fast):
     assert same(model, again)
     assert model.checksum == again.checksum
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_request_to_end_the_process_is_an_interrupt(slide, priors, fast, monkeypatch):
+    def fit(*arguments, **options):
+        raise SIGTERMException
+
+    monkeypatch.setattr(fitting.L.Trainer, "fit", fit)
+    with pytest.raises(KeyboardInterrupt):
+        train([slide], [priors], fast)
 
 
 def test_another_seed_gives_other_weights(model, slide, priors, fast):

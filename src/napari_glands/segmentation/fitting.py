@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 from safetensors import safe_open
 from safetensors.torch import load_model, save_model
 from torch.utils.data import DataLoader, Subset
@@ -65,7 +66,10 @@ def fit_round(
         # Few workers and no validation set are meant; Lightning advises against both.
         warnings.filterwarnings("ignore", module="lightning")
         warnings.filterwarnings("ignore", message=".*lr_scheduler.*")
-        trainer.fit(module, data, ckpt_path=_checkpoint(folder), weights_only=True)
+        try:
+            trainer.fit(module, data, ckpt_path=_checkpoint(folder), weights_only=True)
+        except SIGTERMException as error:  # somebody ends the process: no defect
+            raise KeyboardInterrupt from error
     network.eval().cpu()
     if not cancel.cancelled:
         metadata = {"loss": repr(watcher.smoothed)}
