@@ -17,11 +17,16 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "ui" / "session"))
+
 import napari
+from hands import Hands
 from qtpy.QtWidgets import QApplication
+from skimage import measure
 
 from napari_glands.errors import GlandsError
 from napari_glands.workbench import Workbench, open_workbench
+from napari_glands.workbench.panels import SHEET, TABLE, open_panel
 
 _STEPS = ("exterior", "priors", "train", "predict")
 _LONGEST_STEP_SECONDS = 3600
@@ -44,6 +49,7 @@ def main() -> int:
         with tempfile.TemporaryDirectory() as folder:
             # Neither the settings nor the projects of whoever runs this are touched.
             os.environ["NAPARI_CONFIG"] = str(Path(folder) / "settings.yaml")
+            os.environ["XDG_DATA_HOME"] = folder
             Session(source, arguments, Path(folder)).run()
     return 0
 
@@ -81,7 +87,7 @@ class Session:
             began = time.monotonic()
             bench.views[step].run_button.click()
             if step == "train":
-                self._wait(lambda: bool(bench.views["train"].curve.terms))
+                self._wait(self._has_live_picture)
                 self._shoot("4-train-running")
             self._wait(lambda: not bench.session.tasks.busy)
             print(f"{self.name}: {step} took {time.monotonic() - began:.0f} s", flush=True)
@@ -90,6 +96,8 @@ class Session:
                 bench.views["exterior"].pick_button.click()
                 self._shoot("2-exterior-clusters")
                 bench.views["exterior"].pick_button.click()
+        self._shoot_tool()
+        self._shoot_panels()
         bench.show_step(5)
         export = bench.views["export"]
         export.folder.setText(str(self.folder / "exports"))
@@ -99,6 +107,42 @@ class Session:
         self.viewer.close()
         if bench.session.closing is not None:
             bench.session.closing.join(60)
+
+    def _has_live_picture(self) -> bool:
+        session = self.workbench.session
+        return session.layers.find(session.current, "live") is not None
+
+    def _shoot_tool(self) -> None:
+        """Take the tool Split, and draw it through the largest prior without letting go."""
+        bench = self.workbench
+        bench.show_step(2)
+        hands = Hands(self.viewer, bench)
+        layer = hands.layer("priors")
+        regions = measure.regionprops(layer.data)
+        if not regions:
+            return
+        bench.session.layers.set_visible(
+            bench.session.current, priors=True, glands=False, probability=False
+        )
+        bench.session.tools.choose("split", "priors")
+        y, x = max(regions, key=lambda region: region.area).centroid
+        hands.stroke(layer, [(y - 40, x - 6), (y + 40, x + 6)], let_go=False)
+        self._shoot("8-split")
+        hands.let_go(layer, (y + 40, x + 6))
+        bench.session.tools.put_down()
+        bench.session.curation.undo()
+        bench.session.layers.set_visible(
+            bench.session.current, priors=False, glands=True, probability=True
+        )
+
+    def _shoot_panels(self) -> None:
+        """Open the two panels below the canvas."""
+        bench = self.workbench
+        bench.show_step(4)
+        open_panel(bench.session, SHEET)
+        self._shoot("7-slides")
+        open_panel(bench.session, TABLE)
+        self._shoot("7-panels")
 
     def _add_image(self) -> None:
         session = self.workbench.session

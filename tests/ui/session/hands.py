@@ -106,7 +106,7 @@ class Hands:
             round((y - cy) * camera.zoom + canvas.height() / 2),
         )
 
-    def stroke(self, layer: Any, pixels: Sequence[Sequence[float]]) -> None:
+    def stroke(self, layer: Any, pixels: Sequence[Sequence[float]], *, let_go: bool = True) -> None:
         """Press, move along some pixels of a layer, and let go."""
         self.actions["stroke"] += 1
         points = [self.point(layer, pixel) for pixel in pixels]
@@ -119,7 +119,12 @@ class Hands:
                     round(start.y() + share * (stop.y() - start.y())),
                 )
                 self._mouse(QEvent.Type.MouseMove, between, _NONE, _LEFT)
-        self._mouse(QEvent.Type.MouseButtonRelease, points[-1], _LEFT, _NONE)
+        if let_go:
+            self.let_go(layer, pixels[-1])
+
+    def let_go(self, layer: Any, pixel: Sequence[float]) -> None:
+        """Release the mouse over a pixel of a layer."""
+        self._mouse(QEvent.Type.MouseButtonRelease, self.point(layer, pixel), _LEFT, _NONE)
 
     def _mouse(self, kind: Any, point: QPoint, button: Any, held: Any) -> None:
         place = QPointF(point)
