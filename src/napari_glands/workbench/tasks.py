@@ -16,6 +16,7 @@ from napari_glands.errors import GlandsError
 from napari_glands.jobs import Job, JobHandle, JobRunner, Outcome, explain
 from napari_glands.progress import Event
 from napari_glands.workbench.coexistence import load_triton_beside_mesa
+from napari_glands.workbench.courtesy import courteous
 
 __all__ = ["Tasks"]
 
@@ -96,8 +97,9 @@ class Tasks(QObject):
 
         def work(report: Any, cancel: Any) -> Any:
             saved.result()
-            load_triton_beside_mesa()
-            return job(report, cancel)
+            with courteous():
+                load_triton_beside_mesa()
+                return job(report, cancel)
 
         def on_event(event: Event) -> None:
             if not self._closed:
