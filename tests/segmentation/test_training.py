@@ -10,6 +10,7 @@ import torch
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from napari_glands.errors import GlandsError
+from napari_glands.jobs import perform
 from napari_glands.priors import Gland, Glands, with_state
 from napari_glands.progress import Cancelled, CancelToken
 from napari_glands.segmentation import fitting, load_model, predict, save_model, train
@@ -236,6 +237,37 @@ def test_cancel_before_the_start(slide, priors, fast):
     cancel.cancel()
     with pytest.raises(Cancelled):
         train([slide], [priors], fast, cancel=cancel)
+
+
+def test_cancel_keeps_the_running_average_of_the_weights(slide, priors, fast, monkeypatch):
+    averages = []
+    update = fitting.EMAWeightAveraging.on_train_batch_end
+
+    def spied(callback, *args):
+        update(callback, *args)
+        averages.append({n: t.clone() for n, t in callback._average_model.state_dict().items()})
+
+    monkeypatch.setattr(fitting.EMAWeightAveraging, "on_train_batch_end", spied)
+    cancel, report, _ = cancelling(2)
+    stopped = train([slide], [priors], fast, report=report, cancel=cancel)
+    assert len(averages) == 2, "no batch after the cancel request"
+    for name, weights in stopped.weights.items():
+        assert torch.equal(weights, averages[-1][f"module.network.{name}"]), name
+
+
+def test_running_out_of_memory_in_a_batch_is_told_and_the_next_training_runs(
+    model, slide, priors, fast, monkeypatch
+):
+    def fail(*args):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fitting.GlandModule, "training_step", fail)
+        outcome = perform(lambda report, cancel: train([slide], [priors], fast, report=report))
+    assert outcome.status == "failed"
+    assert "smaller batch size" in outcome.message
+    again = train([slide], [priors], fast)
+    assert same(model, again)
 
 
 def test_training_goes_on_from_a_model(model, slide, priors, fast):
