@@ -24,9 +24,11 @@ from hands import Hands
 from qtpy.QtWidgets import QApplication
 from skimage import measure
 
+from napari_glands.atomic import write_json
 from napari_glands.errors import GlandsError
 from napari_glands.workbench import Workbench, open_workbench
 from napari_glands.workbench.panels import SHEET, TABLE, open_panel
+from napari_glands.workbench.state import STEPS
 
 _STEPS = ("exterior", "priors", "train", "predict")
 _LONGEST_STEP_SECONDS = 3600
@@ -50,6 +52,8 @@ def main() -> int:
             # Neither the settings nor the projects of whoever runs this are touched.
             os.environ["NAPARI_CONFIG"] = str(Path(folder) / "settings.yaml")
             os.environ["XDG_DATA_HOME"] = folder
+            # The hint of the first step is shown; further ones would hide what the pictures are of.
+            write_json(Path(folder) / "napari-glands" / "hints.json", {"put_away": list(STEPS[1:])})
             Session(source, arguments, Path(folder)).run()
     return 0
 
@@ -66,6 +70,8 @@ class Session:
         self.workbench: Workbench = dock
         width, height = map(int, arguments.size.split("x"))
         self.viewer.window.resize(width, height)
+        self._ended: list[str] = []
+        dock.session.job_ended.connect(lambda step, _: self._ended.append(step))
 
     def run(self) -> None:
         """Go through the steps as a user does, by the buttons."""
@@ -85,11 +91,12 @@ class Session:
         for number, step in enumerate(_STEPS, start=2):
             bench.show_step(number - 1)
             began = time.monotonic()
+            ended = len(self._ended)
             bench.views[step].run_button.click()
             if step == "train":
-                self._wait(self._has_live_picture)
+                self._wait(lambda n=ended: self._has_live_picture() or len(self._ended) > n)
                 self._shoot("4-train-running")
-            self._wait(lambda: not bench.session.tasks.busy)
+            self._wait(lambda n=ended: len(self._ended) > n)
             print(f"{self.name}: {step} took {time.monotonic() - began:.0f} s", flush=True)
             self._shoot(f"{number}-{step}")
             if step == "exterior":
@@ -101,8 +108,9 @@ class Session:
         bench.show_step(5)
         export = bench.views["export"]
         export.folder.setText(str(self.folder / "exports"))
+        ended = len(self._ended)
         export.buttons["geojson"].click()
-        self._wait(lambda: not bench.session.tasks.busy)
+        self._wait(lambda: len(self._ended) > ended)
         self._shoot("6-export")
         self.viewer.close()
         if bench.session.closing is not None:
