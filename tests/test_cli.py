@@ -317,7 +317,7 @@ def test_export_gives_images_of_one_name_files_of_their_own(project, tmp_path):
 def test_read_only_project_says_who_has_it(project):
     with Project.open(project):
         result = call("priors", "--project", project, code=1)
-    assert "open in process" in result.stderr
+    assert "open in another program (process" in result.stderr
 
 
 def test_a_defect_is_one_line_and_a_log(project, monkeypatch, tmp_path):

@@ -27,8 +27,8 @@ def curated_glands(prediction: Prediction, others: Sequence[np.ndarray] = ()) ->
     """Return the glands of a prediction, none of them decided yet.
 
     What was found is proposed, under its number in the prediction. What the network only half
-    sees, outside of these, is doubtful. The score is how sure the network is, times the solidity:
-    of two glands in one the network may be sure, but their common outline is not convex.
+    sees, outside of these, is doubtful. The score is how sure the network is, times the squared
+    solidity: of two glands in one the network may be sure, but their outline is not convex.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def curated_glands(prediction: Prediction, others: Sequence[np.ndarray] = ()) ->
     sure, convex = certainty([prediction.probability, *others], labels), _solidity(labels)
     areas = _areas(labels, prediction.grid)
     table = tuple(
-        Gland(n, "proposed" if n <= first else "doubtful", sure[n] * convex[n], area)
+        Gland(n, "proposed" if n <= first else "doubtful", sure[n] * convex[n] ** 2, area)
         for n, area in areas.items()
     )
     return Glands(

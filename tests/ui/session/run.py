@@ -259,7 +259,6 @@ class Session:
         self.hands.settle()
         self.hands.actions.clear()
         add(self.hands, found)
-        choose_preset(self.hands, "quick")
         self.hands.run(self.hands.view("slides").run_all.button, 3600)
         self.hands.view("predict")
         shared = self.hands.actions.total()
