@@ -172,13 +172,17 @@ class Session:
         assert states.count("accepted") > 0
 
     def train_and_edit(self) -> None:
-        """Train; paint, look around and change the slide meanwhile; then cancel."""
+        """Train; paint meanwhile, go to another slide; then cancel."""
         hands, view = self.hands, self.hands.view("train")
         hands.click(view.run_button)
         hands.until(lambda: view.curve.terms, "the network learns", 300)
         with Lateness() as late:
             self.edit_while_training(seconds=4 if self.short else 20)
         self.figures["gui_lateness_p99_ms"] = round(late.p99_ms(), 1)
+        shown = hands.session.current
+        hands.click(hands.workbench.project_bar.next_button)
+        hands.until(lambda: hands.session.current != shown, "another slide is shown")
+        hands.until(lambda: hands.layer("priors") is not None, "its priors are there")
         assert hands.session.tasks.busy, "the training ended before it was cancelled"
         hands.click(hands.workbench.job_bar.cancel_button)
         self.figures["cancel_s"] = round(
@@ -188,7 +192,7 @@ class Session:
         assert self.project.model_names, "the network so far is kept"
 
     def edit_while_training(self, seconds: float) -> None:
-        """Paint and zoom as fast as a person does."""
+        """Paint as fast as a person does."""
         hands = self.hands
         hands.view("priors")
         layer = hands.layer("priors")
