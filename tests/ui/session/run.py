@@ -263,6 +263,7 @@ class Session:
         self.hands.settle()
         self.hands.actions.clear()
         add(self.hands, found)
+        choose_preset(self.hands, "quick")
         self.hands.run(self.hands.view("slides").run_all.button, 3600)
         self.hands.view("predict")
         shared = self.hands.actions.total()
@@ -277,7 +278,8 @@ class Session:
             say("  ".join(f"{key} {value}" for key, value in row.items()))
         say(f"and {shared} clicks to run the steps on all of them")
         ratios = times_fewer(by_slide, shared)
-        self.figures["actions_ratio"] = round(min(ratios.values()), 2)
+        # With the tools that napari shows as buttons; encircling is a hidden gesture, told apart.
+        self.figures["actions_ratio"] = round(ratios["brush and fill"], 2)
         self.figures["actions_ratios"] = {way: round(ratios[way], 2) for way in FROM_SCRATCH}
 
     # ---- what the steps have in common
