@@ -94,7 +94,7 @@ class Session:
             ended = len(self._ended)
             bench.views[step].run_button.click()
             if step == "train":
-                self._wait(lambda n=ended: self._has_live_picture() or len(self._ended) > n)
+                self._wait(lambda n=ended: self._is_half_trained() or len(self._ended) > n)
                 self._shoot("4-train-running")
             self._wait(lambda n=ended: len(self._ended) > n)
             print(f"{self.name}: {step} took {time.monotonic() - began:.0f} s", flush=True)
@@ -116,9 +116,11 @@ class Session:
         if bench.session.closing is not None:
             bench.session.closing.join(60)
 
-    def _has_live_picture(self) -> bool:
-        session = self.workbench.session
-        return session.layers.find(session.current, "live") is not None
+    def _is_half_trained(self) -> bool:
+        """Whether the curve has a shape, and the live picture shows something."""
+        session, progress = self.workbench.session, self.workbench.job_bar.progress
+        live = session.layers.find(session.current, "live")
+        return live is not None and progress.value() > progress.maximum() / 2
 
     def _shoot_tool(self) -> None:
         """Take the tool Split, and draw it through the largest prior without letting go."""
