@@ -44,7 +44,7 @@ GOAL = 0.8  # object F1 at which the simulated user stops
 TINY = {
     "exterior": {"iterations": 20, "channels": 8, "crop_um": 100.0},
     "priors": {"min_score": 0.3, "min_solidity": 0.6, "min_ring": 0.3, "min_area_um2": 200.0},
-    "train": {"iterations": 400, "rounds": 1, "batch_size": 4, "crop_um": 120.0, "depth": 3},
+    "train": {"iterations": 5000, "rounds": 1, "batch_size": 4, "crop_um": 120.0, "depth": 3},
 }
 
 
