@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject
 
-from napari_glands.widgets.tools_view import AmountRow, ToolRow, ToolsView
+from napari_glands.widgets.tools_view import ToolRow, ToolsView
 from napari_glands.workbench.keys import TOOL_KEYS, shown_key
 from napari_glands.workbench.tools.kinds import AMOUNTS, TOOLS
 from napari_glands.workbench.tools.toolbox import Role
@@ -47,16 +48,7 @@ class _ToolsBinding(QObject):
         if tool is None or not tool.amount:
             self._view.show_tool("" if tool is None else tool.name, None)
             return
-        amount = AMOUNTS[tool.amount]
-        row = AmountRow(
-            amount.title,
-            amount.unit,
-            tools.amount(tool),
-            amount.low,
-            amount.high,
-            amount.step,
-            amount.tooltip,
-        )
+        row = replace(AMOUNTS[tool.amount], value=tools.amount(tool))
         self._view.show_tool(tool.name, row)
 
     def _update_usable(self) -> None:

@@ -5,22 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["AMOUNTS", "TOOLS", "Amount", "Gesture", "Tool"]
+from napari_glands.widgets.tools_view import AmountRow
+
+__all__ = ["AMOUNTS", "TOOLS", "Gesture", "Tool"]
 
 Gesture = Literal["line", "outline", "brush", "gland", "ring", "picture"]
-
-
-@dataclass(frozen=True)
-class Amount:
-    """A number that belongs to a tool; its unit is shown behind it."""
-
-    title: str
-    unit: str
-    value: float
-    low: float
-    high: float
-    step: float
-    tooltip: str
 
 
 @dataclass(frozen=True)
@@ -53,8 +42,8 @@ class Tool:
     marks: int | None = None
 
 
-AMOUNTS: dict[str, Amount] = {
-    "level": Amount(
+AMOUNTS: dict[str, AmountRow] = {
+    "level": AmountRow(
         "Exterior level",
         "%",
         35,
@@ -64,11 +53,13 @@ AMOUNTS: dict[str, Amount] = {
         "Share of the picture that counts as gland border: more closes more rings, and makes them "
         "narrower.",
     ),
-    "step": Amount("Step", "µm", 2.5, 0.5, 25, 0.5, "How far the outline moves with a click."),
-    "smoothing": Amount("Smoothing", "µm", 10, 1, 50, 1, "Bumps and dents narrower than this go."),
-    "reach": Amount("Reach", "µm", 8, 2, 40, 1, "How far the outline may move to the edge."),
-    "brush": Amount("Brush", "µm", 15, 1, 200, 1, "Width of the brush."),
-    "smallest": Amount(
+    "step": AmountRow("Step", "µm", 2.5, 0.5, 25, 0.5, "How far the outline moves with a click."),
+    "smoothing": AmountRow(
+        "Smoothing", "µm", 10, 1, 50, 1, "Bumps and dents narrower than this go."
+    ),
+    "reach": AmountRow("Reach", "µm", 8, 2, 40, 1, "How far the outline may move to the edge."),
+    "brush": AmountRow("Brush", "µm", 15, 1, 200, 1, "Width of the brush."),
+    "smallest": AmountRow(
         "Smallest", "µm²", 460, 10, 20000, 10, "Glands and loose pieces below this size are small."
     ),
 }
