@@ -60,7 +60,7 @@ def level_grids(grid: Grid) -> list[Grid]:
     while max(grids[-1].shape) > _SMALLEST:
         rows, columns = grids[-1].shape
         shape = (max(1, round(rows / 2)), max(1, round(columns / 2)))
-        grids.append(Grid(shape, grid.slide_shape, grid.slide_mpp))
+        grids.append(Grid(shape, grid.slide_shape, grid.slide_mpp, grid.origin))
     return grids
 
 

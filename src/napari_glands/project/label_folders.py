@@ -194,7 +194,8 @@ def read_array(folder: Path, name: str) -> np.ndarray:
 def grid_of(facts: Mapping[str, Any]) -> Grid:
     """Return how the arrays of a result lie on its slide."""
     grid = facts["grid"]
-    return Grid(tuple(grid["shape"]), tuple(grid["slide_shape"]), grid["slide_mpp"])
+    origin = tuple(grid.get("origin", (0, 0)))  # not in folders from before there were regions
+    return Grid(tuple(grid["shape"]), tuple(grid["slide_shape"]), grid["slide_mpp"], origin)
 
 
 def row_properties(rows: list[dict[str, Any]]) -> dict[int, dict[str, Any]]:

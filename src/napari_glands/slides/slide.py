@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from napari_glands.errors import GlandsError
-from napari_glands.slides.grid import Grid, Region
+from napari_glands.slides.grid import Grid, Region, Window
 from napari_glands.slides.pixel_size import MppSource, check_mpp
 from napari_glands.slides.resampling import best_level, read_scaled
 from napari_glands.slides.sources.base import Source
@@ -195,6 +195,31 @@ class Slide:
             )
         box = (region.y, region.x, region.y + region.height, region.x + region.width)
         return self._resample(box, shape)
+
+    def read_window(self, grid: Grid, window: Window) -> np.ndarray:
+        """Read a part of the slide at the pixels of a grid that covers all of it.
+
+        Parameters
+        ----------
+        grid
+            From `grid`.
+        window
+            What to read, in pixels of the grid.
+
+        Returns
+        -------
+        numpy.ndarray
+            uint8 (height, width, 3) RGB: that part of what ``read(mpp)`` gives, but for rounding
+            by one grey level.
+
+        Raises
+        ------
+        GlandsError
+            When the file is damaged or gone.
+        """
+        dy, dx = grid.downsample
+        box = (window.y * dy, window.x * dx, window.bottom * dy, window.right * dx)
+        return self._resample(box, window.shape)
 
     def pyramid(self) -> list[Any]:
         """Return the slide as dask arrays for a viewer, finest first.
