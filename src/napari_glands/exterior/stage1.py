@@ -20,7 +20,7 @@ from napari_glands.exterior.device import Device, choose_device
 from napari_glands.exterior.live import exterior_painter
 from napari_glands.exterior.maps import ClusterEvidence, ExteriorMap
 from napari_glands.exterior.network import ShallowCNN
-from napari_glands.exterior.sampling import crop_pool, stain_of, standardise
+from napari_glands.exterior.sampling import Stain, crop_pool, stain_of, standardise
 from napari_glands.exterior.training import fit_network
 from napari_glands.live import LiveView
 from napari_glands.progress import CancelToken, Event, Report, ignore
@@ -28,6 +28,7 @@ from napari_glands.settings import ExteriorSettings, Settings
 from napari_glands.slides import Slide
 
 __all__ = [
+    "Clustering",
     "ExteriorModel",
     "apply_exterior",
     "check_cluster",
@@ -42,12 +43,62 @@ _LARGEST_CROP = 1024  # pixels; per-image training takes the largest square up t
 
 
 @dataclass(frozen=True, eq=False)
-class _Clustering:
+class Clustering:
     """A trained network with its clusters, numbered from the darkest."""
 
     network: ShallowCNN
     centres: np.ndarray
     evidence: tuple[ClusterEvidence, ...]
+
+    @property
+    def halo(self) -> int:
+        """Pixels around a part of a slide that its map depends on."""
+        return sum(isinstance(m, torch.nn.Conv2d) for m in self.network.features)
+
+    def map(
+        self, rgb: np.ndarray, stain: Stain, device: Device, cancel: CancelToken | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Map the pixels of a slide, or of a part of one.
+
+        Parameters
+        ----------
+        rgb
+            uint8 (y, x, 3) at the working resolution.
+        stain
+            The slide's stain.
+        device
+            Where to run.
+        cancel
+            Looked at before every tile.
+
+        Returns
+        -------
+        clusters : ndarray
+            uint8 (y, x): 1..k.
+        memberships : ndarray
+            uint8 (k, y, x): 0..255 for 0..1.
+        """
+        pixels = standardise(rgb, stain)
+        k, (rows, columns) = len(self.centres), pixels.shape[1:]
+        memberships = np.empty((k, rows, columns), np.uint8)
+        clusters = np.empty((rows, columns), np.uint8)
+        for y in range(0, rows, _TILE):
+            for x in range(0, columns, _TILE):
+                if cancel is not None:
+                    cancel.check()
+                embedding = self._embed_tile(pixels, y, x, device)
+                distances = squared_distances(embedding, self.centres)
+                tile = np.s_[y : y + _TILE, x : x + _TILE]
+                memberships[:, *tile] = soft_memberships(distances, self.centres)
+                clusters[tile] = distances.argmin(axis=0) + 1
+        return clusters, memberships
+
+    def _embed_tile(self, pixels: torch.Tensor, y: int, x: int, device: Device) -> np.ndarray:
+        """Embed one tile with enough surroundings that its edges do not show."""
+        top, left = max(0, y - self.halo), max(0, x - self.halo)
+        around = pixels[:, top : y + _TILE + self.halo, left : x + _TILE + self.halo]
+        embedding = _embed(self.network, around, device)
+        return embedding[:, y - top : y - top + _TILE, x - left : x - left + _TILE]
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,9 +115,26 @@ class ExteriorModel:
         What made it.
     """
 
-    clusterings: dict[str, _Clustering]
+    clusterings: dict[str, Clustering]
     device: Device
     settings: Settings
+
+    def clustering(self, slide: Slide) -> Clustering:
+        """Return what maps a slide.
+
+        Raises
+        ------
+        GlandsError
+            When a per-image model was not trained on this slide.
+        """
+        found = self.clusterings.get(slide.id) or self.clusterings.get("")
+        if found is None:
+            raise GlandsError(f"Stage 1 was not run on {slide.name}: run it again with this image.")
+        return found
+
+    def chosen(self, clustering: Clustering) -> int:
+        """Return the number of the exterior cluster: the wished one, or that of the best score."""
+        return self.settings.exterior.exterior_cluster or choose_exterior(clustering.evidence)
 
 
 def cluster_exterior(
@@ -154,28 +222,15 @@ def apply_exterior(
     GlandsError
         When a per-image model was not trained on this slide.
     """
-    clustering = model.clusterings.get(slide.id) or model.clusterings.get("")
-    if clustering is None:
-        raise GlandsError(f"Stage 1 was not run on {slide.name}: run it again with this image.")
     mpp = model.settings.general.working_mpp
-    pixels = standardise(slide.read(mpp), stain_of(slide, mpp))
-    k, (rows, columns) = len(clustering.centres), pixels.shape[1:]
-    memberships = np.empty((k, rows, columns), np.uint8)
-    clusters = np.empty((rows, columns), np.uint8)
-    for y in range(0, rows, _TILE):
-        for x in range(0, columns, _TILE):
-            if cancel is not None:
-                cancel.check()
-            embedding = _embed_tile(clustering.network, pixels, y, x, model.device)
-            distances = squared_distances(embedding, clustering.centres)
-            tile = np.s_[y : y + _TILE, x : x + _TILE]
-            memberships[:, *tile] = soft_memberships(distances, clustering.centres)
-            clusters[tile] = distances.argmin(axis=0) + 1
-    chosen = model.settings.exterior.exterior_cluster or choose_exterior(clustering.evidence)
+    clustering = model.clustering(slide)
+    clusters, memberships = clustering.map(
+        slide.read(mpp), stain_of(slide, mpp), model.device, cancel
+    )
     exterior = ExteriorMap(
         slide.id, slide.grid(mpp), clusters, memberships, 1, clustering.evidence, model.settings
     )
-    return exterior.with_cluster(chosen)
+    return exterior.with_cluster(model.chosen(clustering))
 
 
 def check_cluster(exterior: ExteriorSettings) -> None:
@@ -194,7 +249,7 @@ def check_cluster(exterior: ExteriorSettings) -> None:
         )
 
 
-def _fit_group(slides: Sequence[Slide], settings: Settings, device: Device, on_step) -> _Clustering:
+def _fit_group(slides: Sequence[Slide], settings: Settings, device: Device, on_step) -> Clustering:
     """Train one network on some slides and cluster its embeddings."""
     exterior, general = settings.exterior, settings.general
     mpp, alone = general.working_mpp, exterior.network == "per_image"
@@ -214,7 +269,7 @@ def _fit_group(slides: Sequence[Slide], settings: Settings, device: Device, on_s
 
     order = np.argsort([e.lightness for e in evidence], kind="stable")
     renumbered = tuple(replace(evidence[c], cluster=n + 1) for n, c in enumerate(order))
-    return _Clustering(network, centres[order], renumbered)
+    return Clustering(network, centres[order], renumbered)
 
 
 def _draw(embedding: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
@@ -227,14 +282,3 @@ def _embed(network: ShallowCNN, pixels: torch.Tensor, device: Device) -> np.ndar
     """Responses float32 (c, y, x) of standardised pixels (3, y, x)."""
     with device.autocast():
         return network(pixels[None].to(device.torch))[0].float().cpu().numpy()
-
-
-def _embed_tile(
-    network: ShallowCNN, pixels: torch.Tensor, y: int, x: int, device: Device
-) -> np.ndarray:
-    """Embed one tile with enough surroundings that its edges do not show."""
-    halo = sum(isinstance(m, torch.nn.Conv2d) for m in network.features)
-    top, left = max(0, y - halo), max(0, x - halo)
-    around = pixels[:, top : y + _TILE + halo, left : x + _TILE + halo]
-    embedding = _embed(network, around, device)
-    return embedding[:, y - top : y - top + _TILE, x - left : x - left + _TILE]
