@@ -1,4 +1,5 @@
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -69,3 +70,8 @@ def test_the_part_in_view_lies_in_the_slide_and_has_a_fair_size(box, rows, colum
     picture = part.picture(np.zeros((rows[1] - rows[0], columns[1] - columns[0]), np.uint8))
     assert picture.scale == (2.0, 2.0)
     assert picture.translate == (0.5 + 2 * rows[0], 0.5 + 2 * columns[0])
+    # The same for a region of a larger slide.
+    region = replace(grid, origin=(1000, 3000))
+    moved = None if box is None else (box[0] + 1000, box[1] + 3000, box[2] + 1000, box[3] + 3000)
+    assert (part_in_view(Wish("a", moved), region, 40, 200).rows) == rows
+    assert (part_in_view(Wish("a", moved), region, 40, 200).columns) == columns

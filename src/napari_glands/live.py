@@ -28,7 +28,8 @@ class Wish:
     slide_id
         The slide on show.
     box
-        Top, left, bottom and right edge in µm from the slide's upper left edge; None for all.
+        Top, left, bottom and right edge in µm from the whole slide's upper left edge; None
+        for all.
     """
 
     slide_id: str

@@ -1,5 +1,7 @@
 """Stage 1 from slides to exterior maps, on fields small enough to take a second."""
 
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -18,7 +20,7 @@ from napari_glands.exterior.sampling import crop_pool, optical_density, stain_of
 from napari_glands.progress import Cancelled, CancelToken
 from napari_glands.sample_data import gland_field
 from napari_glands.settings import Settings
-from napari_glands.slides import open_slide
+from napari_glands.slides import Region, open_slide
 
 FAST = (
     Settings()
@@ -219,6 +221,22 @@ def test_crops_take_the_slides_in_turn_and_have_one_shape(slides):
     assert {crop.shape for crop in crops} == {(35, 35, 3)}  # the smallest slide bounds them
     again = crop_pool([*slides, field(3, (70, 90))], 1.24, 60, 7, seed=0)
     assert all(np.array_equal(a, b) for a, b in zip(crops, again, strict=True))
+
+
+def test_crops_of_a_large_slide_are_of_tissue(monkeypatch):
+    # The package has a function of the module's name.
+    monkeypatch.setattr(sys.modules["napari_glands.slides.blocks"], "LARGEST_WHOLE", 10_000)
+    rgb = np.full((1000, 1000, 3), 240, np.uint8)
+    rgb[100:300, 600:900] = field(0, (200, 300)).read()
+    slide = open_slide(rgb, mpp=1.0)
+    for crop in crop_pool([slide], 1.24, 60, 5, seed=0):
+        assert (crop < 200).any(axis=2).mean() > 0.3
+
+
+def test_a_region_has_the_stain_of_its_slide():
+    slide = field(0, (300, 300))
+    region = slide.crop(Region(20, 20, 60, 60))
+    np.testing.assert_array_equal(stain_of(region, 1.24).mean, stain_of(slide, 1.24).mean)
 
 
 def test_the_preview_is_high_on_nuclei_and_within_bounds():

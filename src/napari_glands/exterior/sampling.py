@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from skimage import color
 
-from napari_glands.slides import Region, Slide
+from napari_glands.slides import Grid, Region, Slide, is_large
+from napari_glands.slides.tissue import tissue_mask, tissue_share
 
 __all__ = [
     "Stain",
@@ -22,6 +23,7 @@ __all__ = [
 ]
 
 _THUMBNAIL_PIXELS = 1_000_000
+_MOST_DRAWS, _LEAST_TISSUE = 200, 0.5
 _TISSUE_DENSITY = 0.1  # optical density in any channel above which a single pixel is tissue
 
 
@@ -53,7 +55,11 @@ def haematoxylin(rgb: np.ndarray) -> np.ndarray:
 
 
 def stain_of(slide: Slide, mpp: float) -> Stain:
-    """Measure a slide's stain on a thumbnail, so that slides can be made alike."""
+    """Measure a slide's stain on a thumbnail, so that slides can be made alike.
+
+    A crop has the stain of the whole slide.
+    """
+    slide = slide.whole
     pixels = slide.shape[0] * slide.shape[1] * (slide.mpp / mpp) ** 2
     coarse = mpp * max(1.0, (pixels / _THUMBNAIL_PIXELS) ** 0.5)
     density = optical_density(slide.read(coarse)).reshape(-1, 3)
@@ -73,6 +79,8 @@ def crop_pool(
     slides: Sequence[Slide], mpp: float, side: int, size: int, seed: int
 ) -> list[np.ndarray]:
     """Draw crops from random places of the slides, each slide in turn.
+
+    Of slides too large to be held whole they are drawn where there is tissue.
 
     Parameters
     ----------
@@ -94,14 +102,26 @@ def crop_pool(
     """
     rng = np.random.default_rng(seed)
     side = min(side, *(min(slide.grid(mpp).shape) for slide in slides))
+    tissues = [tissue_mask(slide) if is_large(slide.grid(mpp)) else None for slide in slides]
     crops = []
     for i in range(size):
-        slide = slides[i % len(slides)]
+        slide, tissue = slides[i % len(slides)], tissues[i % len(slides)]
         span = min(round(side * mpp / slide.mpp), *slide.shape)
-        y, x = (int(rng.integers(n - span + 1)) for n in slide.shape)
-        crop = slide.read(mpp, Region(y, x, span, span))
+        crop = slide.read(mpp, _place(slide, span, tissue, rng))
         crops.append(_fit(crop, side))
     return crops
+
+
+def _place(
+    slide: Slide, span: int, tissue: tuple[np.ndarray, Grid] | None, rng: np.random.Generator
+) -> Region:
+    """Draw a square; on a slide with much bare glass, one of at least half tissue if there is."""
+    for _ in range(1 if tissue is None else _MOST_DRAWS):
+        y, x = (int(rng.integers(n - span + 1)) for n in slide.shape)
+        on_whole = Region(y + slide.origin[0], x + slide.origin[1], span, span)
+        if tissue is None or tissue_share(*tissue, on_whole) >= _LEAST_TISSUE:
+            break
+    return Region(y, x, span, span)
 
 
 def _fit(crop: np.ndarray, side: int) -> np.ndarray:

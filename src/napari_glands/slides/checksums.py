@@ -13,7 +13,9 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["array_checksum", "file_checksum", "folder_checksum"]
+from napari_glands.slides.grid import Region
+
+__all__ = ["array_checksum", "file_checksum", "folder_checksum", "region_checksum"]
 
 _MIB = 1 << 20
 _WHOLE = 64 * _MIB
@@ -78,6 +80,12 @@ def array_checksum(array: Any) -> str:
             index[first], index[second] = slice(i, i + 256), slice(j, j + 256)
             digest.update(np.ascontiguousarray(np.asarray(array[tuple(index)])).data)
     return digest.hexdigest()
+
+
+def region_checksum(checksum: str, region: Region) -> str:
+    """Return the SHA-256 of a rectangle of a slide, from the slide's and where it lies."""
+    place = f"{checksum} {region.y} {region.x} {region.height} {region.width}"
+    return hashlib.sha256(place.encode()).hexdigest()
 
 
 def _add_file(digest: Any, path: Path) -> None:

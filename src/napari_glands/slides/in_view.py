@@ -52,15 +52,15 @@ def part_in_view(wish: Wish, grid: Grid, least: int, most: int) -> Part:
     wish
         What is in view.
     grid
-        Of the whole slide.
+        Of the slide, or of the part of one that is worked on.
     least, most
         Bounds in pixels on each side of the part: less than is in view where that is large, around
         its centre, and more where it is small, so that a network sees the surroundings it needs.
     """
     top, left, bottom, right = wish.box or (0.0, 0.0, np.inf, np.inf)
-    my, mx = grid.mpp
-    rows = _span(top / my, bottom / my, grid.shape[0], least, most)
-    columns = _span(left / mx, right / mx, grid.shape[1], least, most)
+    (my, mx), (y, x) = grid.mpp, (edge * grid.slide_mpp for edge in grid.origin)
+    rows = _span((top - y) / my, (bottom - y) / my, grid.shape[0], least, most)
+    columns = _span((left - x) / mx, (right - x) / mx, grid.shape[1], least, most)
     return Part(wish.slide_id, grid, rows, columns)
 
 

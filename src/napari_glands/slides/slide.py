@@ -6,13 +6,14 @@ import math
 import re
 import threading
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from napari_glands.errors import GlandsError
+from napari_glands.slides.checksums import region_checksum
 from napari_glands.slides.grid import Grid, Region, Window
 from napari_glands.slides.pixel_size import MppSource, check_mpp
 from napari_glands.slides.resampling import best_level, read_scaled
@@ -62,6 +63,8 @@ class Slide:
         Whether `mpp` is from the image's metadata, given by the user, or the assumed default.
     path
         File or folder of the image; None for arrays and layers.
+    region
+        The part of the source that the slide consists of; None for all of it.
 
     Raises
     ------
@@ -77,8 +80,11 @@ class Slide:
         mpp: float,
         mpp_source: MppSource,
         path: Path | None = None,
+        region: Region | None = None,
     ) -> None:
         height, width = source.shapes[0]
+        self._region = region or Region(0, 0, height, width)
+        height, width = self.shape
         if min(height, width) < _SMALLEST_SIDE:
             raise GlandsError(
                 f"{path or name} has {width} × {height} pixels: too small to hold glands, at least "
@@ -89,6 +95,7 @@ class Slide:
         self._mpp = mpp
         self._mpp_source: MppSource = mpp_source
         self._path = path
+        self._whole: Slide | None = None
         self._checksum: str | None = None
         self._lock = threading.Lock()
 
@@ -120,19 +127,37 @@ class Slide:
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns at level 0."""
-        return self._source.shapes[0]
+        return self._region.height, self._region.width
+
+    @property
+    def origin(self) -> tuple[int, int]:
+        """Row and column of the first pixel on the whole slide; (0, 0) unless this is a `crop`."""
+        return self._region.y, self._region.x
+
+    @property
+    def whole(self) -> Slide:
+        """The slide that this is a `crop` of, or this slide itself."""
+        return self._whole or self
 
     @property
     def levels(self) -> tuple[Level, ...]:
         """The stored resolutions, finest first."""
-        return tuple(self._level(shape) for shape in self._source.shapes)
+        sizes = (Grid(shape, self._source.shapes[0], self._mpp) for shape in self._source.shapes)
+        return tuple(self._level(grid) for grid in sizes)
 
     @property
     def checksum(self) -> str:
-        """Hexadecimal SHA-256 of the content (sampled when large); computed once."""
+        """Hexadecimal SHA-256 of the content (sampled when large); computed once.
+
+        That of a crop is made of the whole slide's and of where it lies.
+        """
         with self._lock:
             if self._checksum is None:
-                self._checksum = self._source.checksum()
+                self._checksum = (
+                    self._source.checksum()
+                    if self._whole is None
+                    else region_checksum(self._whole.checksum, self._region)
+                )
             return self._checksum
 
     @property
@@ -141,8 +166,36 @@ class Slide:
         return f"{_slug(self._name)}-{self.checksum[:8]}"
 
     def grid(self, mpp: float) -> Grid:
-        """Return the grid that covers the slide at about `mpp` µm per pixel."""
-        return Grid.covering(self.shape, self._mpp, mpp)
+        """Return the grid that covers the slide at about `mpp` µm per pixel.
+
+        That of a crop lies where the crop does on the whole slide.
+        """
+        return replace(Grid.covering(self.shape, self._mpp, mpp), origin=self.origin)
+
+    def crop(self, region: Region, name: str | None = None) -> Slide:
+        """Return a rectangle of the slide as a slide of its own.
+
+        It reads the same file. Its pixels are those of this slide at every resolution, and what is
+        made on its `grid` lies in the coordinates of the whole slide.
+
+        Parameters
+        ----------
+        region
+            The rectangle, in level-0 pixels of this slide.
+        name
+            Name for people; by default this slide's with the place of the rectangle.
+
+        Raises
+        ------
+        GlandsError
+            When the region is not inside the slide, or less than 32 pixels wide or high.
+        """
+        place = self._on_whole(self._checked(region))
+        name = name or f"{self._name} at {place.x}, {place.y}"
+        options: dict[str, Any] = {"mpp": self._mpp, "mpp_source": self._mpp_source}
+        slide = Slide(self._source, name=name, path=self._path, region=place, **options)
+        slide._whole = self.whole
+        return slide
 
     def with_mpp(self, mpp: float) -> Slide:
         """Return the same slide with another pixel size, given by the user.
@@ -153,6 +206,8 @@ class Slide:
             When the value is implausible.
         """
         mpp = check_mpp(mpp, f"The pixel size given for {self._name}")
+        if self._whole is not None:
+            return self._whole.with_mpp(mpp).crop(self._region, self._name)
         slide = Slide(self._source, name=self._name, mpp=mpp, mpp_source="given", path=self._path)
         slide._checksum = self._checksum
         return slide
@@ -232,7 +287,7 @@ class Slide:
         """
         from napari_glands.slides.pyramid import lazy_levels
 
-        return lazy_levels(self._resample, self._source.shapes)
+        return lazy_levels(self._resample, [level.shape for level in self.levels])
 
     def close(self) -> None:
         """Release open files; reading opens them again."""
@@ -260,9 +315,18 @@ class Slide:
         self.__dict__.update(state)
         self._lock = threading.Lock()
 
-    def _level(self, shape: tuple[int, int]) -> Level:
-        grid = Grid(shape, self.shape, self._mpp)
-        return Level(shape, grid.downsample, grid.mpp)
+    def _level(self, grid: Grid) -> Level:
+        """Return what this slide has of a stored level."""
+        if self._whole is not None:
+            parts = zip(self.shape, grid.downsample, strict=True)
+            rows, columns = (max(1, round(length / step)) for length, step in parts)
+            grid = Grid((rows, columns), self.shape, self._mpp)
+        return Level(grid.shape, grid.downsample, grid.mpp)
+
+    def _on_whole(self, region: Region) -> Region:
+        """Return where a region of this slide is on the whole slide."""
+        y, x = self.origin
+        return replace(region, y=region.y + y, x=region.x + x)
 
     def _checked(self, region: Region | None) -> Region:
         """Return the region, all of the slide for None, when it lies inside the slide."""
@@ -288,6 +352,10 @@ class Slide:
         self, box: tuple[float, float, float, float], out_shape: tuple[int, int]
     ) -> np.ndarray:
         """Read a level-0 box (top, left, bottom, right; pixel edges) at some size."""
+        if self._whole is not None:  # what lies around it takes part, as in the whole slide
+            y, x = self.origin
+            box = (box[0] + y, box[1] + x, box[2] + y, box[3] + x)
+            return self._whole._resample(box, out_shape)
         wanted = min((box[2] - box[0]) / out_shape[0], (box[3] - box[1]) / out_shape[1])
         levels = self.levels
         index = best_level([max(level.downsample) for level in levels], wanted)
