@@ -230,7 +230,7 @@ def test_crops_of_a_large_slide_are_of_tissue(monkeypatch):
     rgb[100:300, 600:900] = field(0, (200, 300)).read()
     slide = open_slide(rgb, mpp=1.0)
     for crop in crop_pool([slide], 1.24, 60, 5, seed=0):
-        assert (crop < 200).any(axis=2).mean() > 0.3
+        assert (crop < 230).any(axis=2).mean() > 0.2  # the mask has a margin
 
 
 def test_a_region_has_the_stain_of_its_slide():
