@@ -3,14 +3,13 @@
 import numpy as np
 import pytest
 
-from napari_glands.priors.channels import ranked
+from napari_glands.priors.ranks import ranked
 from napari_glands.priors.rings import (
     Ring,
     closed_rings,
     deeper_than,
     enclosed_by,
     exterior_levels,
-    resolve_overlaps,
     wall_at,
     widened,
 )
@@ -19,7 +18,7 @@ SHAPE, CENTRE = (100, 100), (50, 50)
 
 
 def rings_of(wall, min_area=1, max_area=10_000, min_solidity=0.0):
-    return list(closed_rings(wall, 0.2, min_area, max_area, min_solidity))
+    return list(closed_rings(enclosed_by(wall), 0.2, min_area, max_area, min_solidity))
 
 
 @pytest.fixture
@@ -105,42 +104,6 @@ def test_widening_keeps_the_mask_in_place_and_stops_at_the_image():
     full[box] = mask
     assert full[1:3, 5:8].all()
     assert full.sum() == 6
-
-
-def square(y, x, side, level=0.2):
-    return Ring(level, (slice(y, y + side), slice(x, x + side)), np.ones((side, side), bool), 1.0)
-
-
-def test_of_two_overlapping_rings_the_better_is_kept():
-    rings = [square(0, 0, 10), square(0, 5, 10)]
-    labels, kept = resolve_overlaps(rings, [0.8, 0.9], (20, 20))
-    assert kept == [1]
-    assert (labels > 0).sum() == 100
-    assert labels[0, 14] == 1
-
-
-def test_a_small_overlap_stays_with_the_better_ring():
-    rings = [square(0, 0, 10), square(0, 9, 10)]  # 10 of 100 pixels in common
-    labels, kept = resolve_overlaps(rings, [0.9, 0.8], (20, 20))
-    assert kept == [0, 1]
-    assert (labels == 1).sum() == 100
-    assert (labels == 2).sum() == 90
-    assert labels.dtype == np.int32
-
-
-def test_the_same_ring_at_two_levels_is_one():
-    labels, kept = resolve_overlaps(
-        [square(2, 2, 10, 0.2), square(2, 2, 10, 0.3)], [0.9] * 2, SHAPE
-    )
-    assert kept == [0]
-    assert labels.max() == 1
-
-
-def test_nothing_to_resolve():
-    labels, kept = resolve_overlaps([], [], (4, 5))
-    assert kept == []
-    assert labels.shape == (4, 5)
-    assert not labels.any()
 
 
 def test_depth_is_counted_from_the_edge_of_the_box_too():

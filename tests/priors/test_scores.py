@@ -10,8 +10,13 @@ SHAPE, CENTRE = (100, 100), (50, 50)
 
 
 def only_ring(wall):
-    (found,) = closed_rings(wall, 0.2, 1, 10_000, 0)
+    (found,) = closed_rings(enclosed_by(wall), 0.2, 1, 10_000, 0)
     return found
+
+
+def score(values, walls, ring, width):
+    regions = [enclosed_by(wall) for wall in walls]
+    return RingScorer(values, walls[len(walls) // 2], regions, width)(ring)
 
 
 def test_the_score_is_the_geometric_mean_of_the_cues():
@@ -35,21 +40,21 @@ def test_contrast_is_the_ring_minus_the_interior(draw):
     values[draw.disc(SHAPE, CENTRE, 20)] = 0.1
     wall = draw.ring(SHAPE, CENTRE, 20, 30)
     values[wall] = 0.9
-    scores = RingScorer(values, [wall], ring_width=5)(only_ring(wall))
+    scores = score(values, [wall], only_ring(wall), 5)
     assert scores.contrast == pytest.approx(0.8)
     assert scores.score == fold(scores.solidity, 0.8, scores.ring, scores.stability)
 
 
 def test_a_ring_with_clear_exterior_all_round_is_complete(draw):
     wall = draw.ring(SHAPE, CENTRE, 20, 30)
-    assert RingScorer(wall.astype(float), [wall], 6)(only_ring(wall)).ring == 1
+    assert score(wall.astype(float), [wall], only_ring(wall), 6).ring == 1
 
 
 def test_completeness_is_the_share_of_the_outline_that_is_backed(draw):
     closed = draw.ring(SHAPE, CENTRE, 20, 30)
     half = closed.copy()
     half[:, 50:] = False  # at the level in the middle of the sweep only the left half is exterior
-    scores = RingScorer(closed.astype(float), [half, half, closed], 4)(only_ring(closed))
+    scores = score(closed.astype(float), [half, half, closed], only_ring(closed), 4)
     assert scores.ring == pytest.approx(0.5, abs=0.05)
 
 
@@ -69,5 +74,5 @@ def test_a_region_that_grew_together_with_another_is_not_the_same(draw):
     joined = apart.copy()
     joined[48:53, 30:60] = False
     regions = [enclosed_by(apart), enclosed_by(joined)]
-    for ring in closed_rings(apart, 0.2, 1, 10_000, 0):
+    for ring in closed_rings(enclosed_by(apart), 0.2, 1, 10_000, 0):
         assert Stability(regions)(ring) == 1 / 2

@@ -15,7 +15,6 @@ __all__ = [
     "deeper_than",
     "enclosed_by",
     "exterior_levels",
-    "resolve_overlaps",
     "wall_at",
     "widened",
 ]
@@ -67,22 +66,28 @@ def wall_at(exterior: np.ndarray, level: float) -> np.ndarray:
 
 
 def enclosed_by(wall: np.ndarray) -> np.ndarray:
-    """Number the regions, int (y, x), that a wall encloses away from the image border."""
-    return ndi.label(ndi.binary_fill_holes(wall) & ~wall)[0]
+    """Number the regions, int32 (y, x), that a wall encloses.
+
+    A region is enclosed when no path leads from it to the image border without crossing the wall,
+    so regions that touch the border never count.
+    """
+    gaps, count = ndi.label(~wall)
+    enclosed = np.ones(count + 1, bool)
+    for edge in (gaps[0], gaps[-1], gaps[:, 0], gaps[:, -1]):
+        enclosed[edge] = False
+    enclosed[0] = False
+    return _only(gaps, enclosed)
 
 
 def closed_rings(
-    wall: np.ndarray, level: float, min_area: float, max_area: float, min_solidity: float
+    regions: np.ndarray, level: float, min_area: float, max_area: float, min_solidity: float
 ) -> Iterator[Ring]:
-    """Find the regions that the exterior encloses at one level.
-
-    A region is enclosed when no path leads from it to the image border without crossing the
-    exterior, so regions that touch the border never count.
+    """Turn the regions that the exterior encloses at one level into rings.
 
     Parameters
     ----------
-    wall
-        bool (y, x): the exterior at this level; see `wall_at`.
+    regions
+        int (y, x): what is enclosed at this level; see `enclosed_by`.
     level
         Share of the tissue that counts as exterior.
     min_area, max_area
@@ -90,9 +95,17 @@ def closed_rings(
     min_solidity
         Smallest area over convex area.
     """
-    for region in measure.regionprops(enclosed_by(wall)):
-        if min_area <= region.area <= max_area and region.solidity >= min_solidity:
+    areas = np.bincount(regions.ravel())
+    fitting = (areas >= min_area) & (areas <= max_area)
+    fitting[0] = False
+    for region in measure.regionprops(_only(regions, fitting)):
+        if region.solidity >= min_solidity:
             yield Ring(level, region.slice, region.image_filled, float(region.solidity))
+
+
+def _only(labels: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Keep some labels, bool (label), and number them anew in their order, int32 (y, x)."""
+    return np.where(wanted, np.cumsum(wanted), 0).astype(np.int32)[labels]
 
 
 def deeper_than(mask: np.ndarray, width: float) -> np.ndarray:
@@ -110,35 +123,3 @@ def widened(
         box.append(slice(start, stop))
         pad.append((part.start - start, stop - part.stop))
     return (box[0], box[1]), np.pad(ring.mask, pad)
-
-
-def resolve_overlaps(
-    rings: list[Ring], scores: list[float], shape: tuple[int, int], largest_overlap: float = 0.1
-) -> tuple[np.ndarray, list[int]]:
-    """Paint rings best first; one that overlaps what is painted already is dropped.
-
-    Parameters
-    ----------
-    rings, scores
-        The candidates and their scores.
-    shape
-        Shape of the label image.
-    largest_overlap
-        Share of a ring that may lie on better ones; that share stays theirs.
-
-    Returns
-    -------
-    labels : ndarray
-        int32 (y, x): 0 or 1 + position in `kept`.
-    kept : list of int
-        Positions in `rings` of those that were painted, in order of their labels.
-    """
-    labels = np.zeros(shape, np.int32)
-    kept: list[int] = []
-    for i in sorted(range(len(rings)), key=lambda i: -scores[i]):
-        ring, window = rings[i], labels[rings[i].box]
-        if (window[ring.mask] > 0).mean() > largest_overlap:
-            continue
-        kept.append(i)
-        window[ring.mask & (window == 0)] = len(kept)
-    return labels, kept

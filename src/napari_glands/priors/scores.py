@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from skimage import morphology
+from scipy import ndimage as ndi
 
-from napari_glands.priors.rings import Ring, enclosed_by, widened
+from napari_glands.priors.rings import Ring, widened
 
 __all__ = ["RingScorer", "RingScores", "Stability", "fold"]
 
@@ -69,33 +69,40 @@ class RingScorer:
     ----------
     exterior
         float (y, x) the smoothed map that was swept, by rank.
-    walls
-        bool (y, x) exterior at every level of the sweep, strict to lenient.
+    clear
+        bool (y, x) exterior at the level in the middle of the sweep.
+    regions
+        int (y, x) what is enclosed at every level of the sweep; see `enclosed_by`.
     ring_width
         Width in pixels of the epithelium around an interior.
     """
 
     def __init__(
-        self, exterior: np.ndarray, walls: Sequence[np.ndarray], ring_width: float
+        self,
+        exterior: np.ndarray,
+        clear: np.ndarray,
+        regions: Sequence[np.ndarray],
+        ring_width: float,
     ) -> None:
         self._exterior = exterior
-        self._stability = Stability([enclosed_by(wall) for wall in walls])
-        self._clear = walls[len(walls) // 2]
+        self._stability = Stability(regions)
+        self._clear = clear
         self._width = max(1, round(ring_width))
 
     def __call__(self, ring: Ring) -> RingScores:
         """Score one ring."""
         box, mask = widened(ring, self._width + 1, self._exterior.shape)
-        band = morphology.dilation(mask, morphology.disk(self._width)) & ~mask
+        away = ndi.distance_transform_edt(~mask)
+        band = (away <= self._width) & ~mask
         exterior = self._exterior[box]
         contrast = float(exterior[band].mean() - exterior[mask].mean())
-        return RingScores(
-            ring.solidity, contrast, self._completeness(box, mask), self._stability(ring)
-        )
+        outline = (away <= 1) & ~mask
+        completeness = self._completeness(self._clear[box] & ~mask, outline)
+        return RingScores(ring.solidity, contrast, completeness, self._stability(ring))
 
-    def _completeness(self, box: tuple[slice, slice], mask: np.ndarray) -> float:
+    def _completeness(self, clear: np.ndarray, outline: np.ndarray) -> float:
         """Share of the outline with clear exterior within half a ring width."""
-        outline = morphology.dilation(mask, morphology.disk(1)) & ~mask
-        reach = morphology.disk(max(1, self._width // 2))
-        backed = morphology.dilation(self._clear[box] & ~mask, reach)
-        return float(backed[outline].mean())
+        if not clear.any():
+            return 0.0
+        reach = max(1, self._width // 2)
+        return float((ndi.distance_transform_edt(~clear)[outline] <= reach).mean())

@@ -66,6 +66,12 @@ class Window:
         """Return the same rectangle in the pixels of another one around it."""
         return Window(self.y - other.y, self.x - other.x, self.height, self.width)
 
+    def common(self, other: Window) -> Window:
+        """Return what two rectangles share; without height or width where they share nothing."""
+        top, left = max(self.y, other.y), max(self.x, other.x)
+        bottom, right = min(self.bottom, other.bottom), min(self.right, other.right)
+        return Window(top, left, max(0, bottom - top), max(0, right - left))
+
     def widened(self, margin: int, shape: tuple[int, int]) -> Window:
         """Return the rectangle with a margin around it, as far as an array of a shape goes."""
         top, left = max(0, self.y - margin), max(0, self.x - margin)

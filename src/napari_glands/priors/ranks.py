@@ -1,0 +1,67 @@
+"""Ranks among the tissue of a slide: of all of it, or of a sample where it is too large."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import rankdata
+
+__all__ = ["RankReference", "ranked"]
+
+_MOST_VALUES = 65_536  # of a reference: ranks are then exact to 1/130,000
+
+
+def ranked(values: np.ndarray, tissue: np.ndarray) -> np.ndarray:
+    """Replace values by their ranks among the tissue, in (0, 1); glass gets 0.
+
+    Equal values share the mean of their ranks. So half of the tissue lies above 0.5, however much
+    glass there is around it.
+
+    Parameters
+    ----------
+    values
+        float (y, x).
+    tissue
+        bool (y, x).
+
+    Returns
+    -------
+    ndarray
+        float32 (y, x).
+    """
+    ranks = np.zeros(values.shape, np.float32)
+    ranks[tissue] = (rankdata(values[tissue]) - 0.5) / max(1, tissue.sum())
+    return ranks
+
+
+@dataclass(frozen=True, eq=False)
+class RankReference:
+    """Some values with their ranks among many, by which other values find theirs.
+
+    Attributes
+    ----------
+    values
+        float (n,): ascending, each once.
+    shares
+        float64 (n,): the rank of each in (0, 1), as `ranked` gives it.
+    """
+
+    values: np.ndarray
+    shares: np.ndarray
+
+    @classmethod
+    def among(cls, sample: np.ndarray, most: int = _MOST_VALUES) -> RankReference:
+        """Rank a sample of values; at most so many of them are kept."""
+        ordered = np.sort(sample, axis=None)
+        steps = np.linspace(0, max(0, ordered.size - 1), min(most, ordered.size))
+        values = np.unique(ordered[steps.round().astype(np.intp)])
+        below = np.searchsorted(ordered, values, "left")
+        upto = np.searchsorted(ordered, values, "right")
+        return cls(values, (below + upto) / 2 / max(1, ordered.size))
+
+    def ranks(self, values: np.ndarray) -> np.ndarray:
+        """Return the ranks of values, float32 of their shape, between those of the reference."""
+        if not self.values.size:
+            return np.zeros(values.shape, np.float32)
+        return np.interp(values, self.values, self.shares).astype(np.float32)
