@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import numpy as np
-from scipy import ndimage as ndi
-from skimage import morphology, segmentation
+from concurrent.futures import ThreadPoolExecutor
 
-from napari_glands.exterior.sampling import density_planes
+import numpy as np
+import torch
+from scipy import ndimage as ndi
+from skimage import segmentation
+
+from napari_glands.exterior.sampling import optical_density
 
 __all__ = ["bare_glass", "glass_of"]
 
 _GLASS_DENSITY = 0.07  # optical density that smoothed glass is below in every channel
 _SMOOTHING_UM = 2.5
+_STRIP = 256  # rows that are smoothed at a time
 # Smaller white areas may be lumens, which belong to their gland; those within the image have to be
 # larger than the largest interior of a prior, so that none is ever erased.
 _SMALLEST_AT_BORDER_UM2 = 40_000.0
@@ -36,18 +40,41 @@ def bare_glass(density: np.ndarray, mpp: float) -> np.ndarray:
     ndarray
         bool (y, x).
     """
-    darkest = density.max(axis=0).astype(np.float32)
-    white = ndi.gaussian_filter(darkest, _SMOOTHING_UM / mpp) < _GLASS_DENSITY
-    large = _at_least(white, _SMALLEST_AT_BORDER_UM2 / mpp**2)
-    inside = segmentation.clear_border(large)
-    return (large & ~inside) | _at_least(inside, _SMALLEST_UM2 / mpp**2)
+    return _glass(density.max(axis=0).astype(np.float32), mpp)
 
 
 def glass_of(rgb: np.ndarray, mpp: float) -> np.ndarray:
     """Find the bare glass, bool (y, x), of an image, uint8 (y, x, 3), of a pixel size in µm."""
-    return bare_glass(density_planes(rgb), mpp)
+    # By channel: a reduction along the last axis, of three, takes 30 times as long.
+    lowest = np.minimum(np.minimum(rgb[..., 0], rgb[..., 1]), rgb[..., 2])
+    return _glass(optical_density(lowest), mpp)
 
 
-def _at_least(mask: np.ndarray, area: float) -> np.ndarray:
-    """Keep the connected pieces of a mask that have at least `area` pixels."""
-    return morphology.remove_small_objects(mask, max_size=int(area), connectivity=1)
+def _glass(darkest: np.ndarray, mpp: float) -> np.ndarray:
+    """Find the bare glass, bool (y, x), of the largest density of any channel, float32 (y, x)."""
+    white = _smoothed(darkest, _SMOOTHING_UM / mpp) < _GLASS_DENSITY
+    if np.count_nonzero(white) <= _SMALLEST_AT_BORDER_UM2 / mpp**2:
+        return np.zeros_like(white)
+    pieces, count = ndi.label(white)
+    sizes = np.bincount(pieces.ravel(), minlength=count + 1)
+    sizes[0] = 0
+    large = (sizes > int(_SMALLEST_AT_BORDER_UM2 / mpp**2))[pieces]
+    if not large.any():
+        return large
+    inside = segmentation.clear_border(large)
+    return large & (~inside | (sizes > int(_SMALLEST_UM2 / mpp**2))[pieces])
+
+
+def _smoothed(image: np.ndarray, sigma: float) -> np.ndarray:
+    """Smooth with a Gaussian, in strips of rows on as many threads as torch has."""
+    rows, reach = len(image), int(4 * sigma + 0.5)  # what the filter looks at by default
+    out = np.empty_like(image)
+
+    def smooth(top: int) -> None:
+        above, bottom = max(0, top - reach), min(rows, top + _STRIP)
+        found = ndi.gaussian_filter(image[above : bottom + reach], sigma)
+        out[top:bottom] = found[top - above :][: bottom - top]
+
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        list(pool.map(smooth, range(0, rows, _STRIP)))
+    return out

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import EllipsisType
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -13,6 +15,8 @@ from napari_glands.slides import Grid, Region, Slide, is_large
 from napari_glands.slides.tissue import tissue_mask, tissue_share
 
 __all__ = [
+    "Density",
+    "LazyDensity",
     "Stain",
     "crop_pool",
     "density_planes",
@@ -20,10 +24,13 @@ __all__ = [
     "optical_density",
     "stain_of",
     "standardise",
+    "thumbnail",
 ]
 
 _THUMBNAIL_PIXELS = 1_000_000
 _MOST_DRAWS, _LEAST_TISSUE = 200, 0.5
+# A channel has 256 values: looking their densities up is faster than a logarithm per pixel.
+_DENSITY = -np.log((np.arange(256, dtype=np.float32) + 1) / 256)
 _TISSUE_DENSITY = 0.1  # optical density in any channel above which a single pixel is tissue
 
 
@@ -37,12 +44,39 @@ class Stain:
 
 def optical_density(rgb: np.ndarray) -> np.ndarray:
     """Convert uint8 RGB to float32 optical density ``-ln(I / I₀)`` (Beer–Lambert)."""
-    return -np.log((rgb.astype(np.float32) + 1) / 256)
+    return _DENSITY.take(rgb)
 
 
 def density_planes(rgb: np.ndarray) -> np.ndarray:
     """Convert uint8 RGB (y, x, 3) to the planes of its optical density, float32 (3, y, x)."""
-    return optical_density(rgb).transpose(2, 0, 1)
+    return np.stack([_DENSITY.take(rgb[..., channel]) for channel in range(3)])
+
+
+class Density(Protocol):
+    """Optical density (3, y, x): an array, a tensor, or what is made when it is cut out."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Three, rows and columns."""
+        ...
+
+    def __getitem__(self, place: Any) -> Any:
+        """Cut out ``[..., rows, columns]``."""
+        ...
+
+
+class LazyDensity:
+    """The planes of the optical density of uint8 RGB (y, x, 3), made of what is cut out.
+
+    It is cut like the float32 array (3, y, x) that `density_planes` makes, by two slices.
+    """
+
+    def __init__(self, rgb: np.ndarray) -> None:
+        self._rgb = rgb
+        self.shape = (3, *rgb.shape[:2])
+
+    def __getitem__(self, place: tuple[EllipsisType, slice, slice]) -> np.ndarray:
+        return density_planes(self._rgb[place[1:]])
 
 
 def haematoxylin(rgb: np.ndarray) -> np.ndarray:
@@ -54,15 +88,19 @@ def haematoxylin(rgb: np.ndarray) -> np.ndarray:
     return color.rgb2hed(rgb)[..., 0]
 
 
+def thumbnail(slide: Slide, mpp: float) -> np.ndarray:
+    """Read a slide, uint8 (y, x, 3), at some µm per pixel or, when large, so coarse as needed."""
+    pixels = slide.shape[0] * slide.shape[1] * (slide.mpp / mpp) ** 2
+    return slide.read(mpp * max(1.0, (pixels / _THUMBNAIL_PIXELS) ** 0.5))
+
+
 def stain_of(slide: Slide, mpp: float) -> Stain:
     """Measure a slide's stain on a thumbnail, so that slides can be made alike.
 
     A crop has the stain of the whole slide.
     """
     slide = slide.whole
-    pixels = slide.shape[0] * slide.shape[1] * (slide.mpp / mpp) ** 2
-    coarse = mpp * max(1.0, (pixels / _THUMBNAIL_PIXELS) ** 0.5)
-    density = optical_density(slide.read(coarse)).reshape(-1, 3)
+    density = optical_density(thumbnail(slide, mpp)).reshape(-1, 3)
     tissue = density[density.max(axis=1) > _TISSUE_DENSITY]
     if len(tissue) < 0.01 * len(density):
         tissue = density

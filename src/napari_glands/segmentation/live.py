@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional as F
 
 from napari_glands.exterior.device import Device
-from napari_glands.exterior.sampling import Stain
+from napari_glands.exterior.sampling import Density, Stain
 from napari_glands.live import Wish
 from napari_glands.progress import Picture
 from napari_glands.segmentation.data import network_input
@@ -26,7 +26,7 @@ def gland_picture(
     network: GlandPSPNet,
     wish: Wish,
     grid: Grid,
-    density: np.ndarray | torch.Tensor,
+    density: Density,
     stain: Stain,
     device: Device,
 ) -> Picture:
@@ -44,7 +44,7 @@ def gland_picture(
     grid
         Of `density`.
     density
-        float (3, y, x) optical density of the slide.
+        Optical density (3, y, x) of the slide.
     stain
         The slide's stain.
     device

@@ -1,38 +1,79 @@
-"""Tiled prediction of whole slides."""
+"""Prediction of slides in one piece, by overlapping tiles."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
-from monai.inferers import SlidingWindowInferer
-from torch import nn
 from torch.nn import functional as F
 
 from napari_glands.exterior.device import Device, choose_device
-from napari_glands.exterior.glass import bare_glass
-from napari_glands.exterior.sampling import Stain, density_planes, stain_of
+from napari_glands.exterior.glass import bare_glass, glass_of
+from napari_glands.exterior.sampling import Density, LazyDensity, Stain, stain_of
 from napari_glands.live import LiveView, Wish
 from napari_glands.progress import CancelToken, Event, Picture, Report, ignore
-from napari_glands.segmentation.adaptation import adapted_to
+from napari_glands.segmentation.adaptation import adapted_to, sample_windows
+from napari_glands.segmentation.answering import answers, batch_size
 from napari_glands.segmentation.data import network_input
 from napari_glands.segmentation.instances import gland_instances
 from napari_glands.segmentation.live import gland_picture, is_learning
 from napari_glands.segmentation.model import Model
-from napari_glands.segmentation.network import STRIDE, GlandPSPNet
+from napari_glands.segmentation.network import GlandPSPNet
 from napari_glands.segmentation.result import Prediction
+from napari_glands.segmentation.tiles import Lattice, Tile
 from napari_glands.settings import PredictSettings, Settings
-from napari_glands.slides import Slide
+from napari_glands.slides import Slide, Window
 
-__all__ = ["gland_probability", "predict"]
+__all__ = ["Part", "blended", "gland_probability", "predict", "views_of"]
 
 _FLIPS: tuple[tuple[int, ...], ...] = ((), (-1,), (-2,), (-2, -1))
-_MOST_TILES = 16  # of a slide that its feature statistics are taken from
-_FEWEST_PIXELS = 32 * 32  # a slide with fewer says too little about its own statistics
-_TISSUE_SHARE = 0.5  # share of the slide's mean density that a tile must reach: glass says nothing
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """A part of a slide as the network is shown it.
+
+    Attributes
+    ----------
+    density
+        Optical density (3, y, x) of the part.
+    window
+        Where the part lies on the slide.
+    stain
+        The slide's stain.
+    glass
+        bool (y, x): bare glass, which is no gland.
+    """
+
+    density: Density
+    window: Window
+    stain: Stain
+    glass: np.ndarray
+
+    def pixels(self, window: Window) -> torch.Tensor:
+        """Standardise a window of the slide, float32 (3, y, x); beyond the edge repeat the last."""
+        inner = self._clipped(window)
+        crop = self.density[(..., *inner.within(self.window).slices)]
+        pixels = network_input(torch.as_tensor(crop).float().contiguous(), self.stain)
+        missing = (0, window.right - inner.right, 0, window.bottom - inner.bottom)
+        return F.pad(pixels, missing, mode="replicate") if any(missing) else pixels
+
+    def is_glass(self, window: Window) -> bool:
+        """Whether a window of the slide is nothing but glass."""
+        return bool(self.glass[self._clipped(window).within(self.window).slices].all())
+
+    def _clipped(self, window: Window) -> Window:
+        bottom, right = (
+            min(window.bottom, self.window.bottom),
+            min(window.right, self.window.right),
+        )
+        return Window(window.y, window.x, bottom - window.y, right - window.x)
 
 
 def predict(
@@ -69,13 +110,16 @@ def predict(
     ------
     Cancelled
         Within one batch of tiles of a cancel request.
+    GlandsError
+        When the device's memory does not hold one tile.
     """
     settings = settings or model.settings.updated("general", device="auto")
     cancel = cancel or CancelToken()
     device = choose_device(settings.general.device)
     mpp = model.settings.general.working_mpp
     stain = stain_of(slide, mpp)
-    density = torch.from_numpy(density_planes(slide.read(mpp)))
+    rgb = slide.read(mpp)
+    density, glass = LazyDensity(rgb), glass_of(rgb, mpp)
     network = model.network().to(device.torch).to(memory_format=torch.channels_last)
 
     grid, live = slide.grid(mpp), live or LiveView()
@@ -93,7 +137,7 @@ def predict(
         report(Event("predict", fraction, f"Predicting {slide.name}", picture=picture))
 
     probability = gland_probability(
-        network, density, stain, settings.predict, mpp, device, on_tiles
+        network, density, stain, settings.predict, mpp, device, on_tiles, glass
     )
     glands = gland_instances(probability, grid, settings.predict)
     report(Event("predict", 1.0, f"{glands.max()} glands in {slide.name}"))
@@ -101,17 +145,17 @@ def predict(
     return Prediction(slide.id, slide.name, grid, probability, glands, name, settings)
 
 
-@torch.inference_mode()
 def gland_probability(
     network: GlandPSPNet,
-    density: torch.Tensor,
+    density: Density,
     stain: Stain,
     settings: PredictSettings,
     mpp: float,
     device: Device,
     on_tiles: Callable[[float], None],
+    glass: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Blend the network's answers on overlapping tiles with Gaussian weights; glass is no gland.
+    """Blend the network's answers on overlapping tiles; glass is no gland.
 
     Before, the network's normalisation is fitted to the slide as far as the settings say; it is
     put back at the end.
@@ -121,7 +165,7 @@ def gland_probability(
     network
         In evaluation mode, on the device.
     density
-        float (3, y, x) optical density at the working resolution.
+        Optical density (3, y, x) at the working resolution.
     stain
         The slide's stain.
     settings
@@ -132,99 +176,109 @@ def gland_probability(
         Where to run.
     on_tiles
         Called before each forward pass with the share that is done; it may raise to stop.
+    glass
+        bool (y, x): the bare glass, where it is known already.
 
     Returns
     -------
     ndarray
         float32 (y, x) in [0, 1].
     """
-    rows, columns = density.shape[1:]
-    density = density.float()
-    pixels = _padded(network_input(density, stain)[None])
-    roi = _tile_shape(pixels.shape[2:], settings, mpp)
-    views = _FLIPS if settings.flips else _FLIPS[:1]
-    samples = _samples(density, roi) if settings.adaptation else []
-    share = settings.adaptation if samples else 0.0
-    passes = len(views) * (_batches(pixels.shape[2:], roi, settings) + len(samples))
-    shown = (pixels[(..., *place)].flip(axes) for axes in views for place in samples)
-    with _counted(network, passes, on_tiles), adapted_to(shown, network, share, device):
-        padded = _blended(network, pixels, views, roi, settings, device)
-    probability = padded[:rows, :columns].cpu().numpy()
-    probability[bare_glass(density.numpy(), mpp)] = 0
+    shape = density.shape[1], density.shape[2]
+    if glass is None:
+        glass = bare_glass(np.asarray(density[..., :, :]), mpp)
+    lattice = Lattice.over(shape, settings, mpp)
+    whole = Window(0, 0, *shape)
+    part = Part(density, whole, stain, glass)
+    if not settings.adaptation:
+        return blended(network, part, whole, lattice, settings, device, on_tiles)
+
+    samples = sample_windows(shape, lattice.tile, np.asarray(density[..., :, :]).mean(axis=0))
+    done, passes = itertools.count(), len(views_of(settings)) * len(samples)
+    share = passes / (passes + len(lattice.tiles(whole))) if passes else 0.0
+
+    def shown() -> Any:
+        for axes, window in itertools.product(views_of(settings), samples):
+            on_tiles(share * next(done) / passes)
+            yield part.pixels(window)[None].flip(axes)
+
+    def on_rest(fraction: float) -> None:
+        on_tiles(share + (1 - share) * fraction)
+
+    fitted = adapted_to(shown(), network, settings.adaptation, device) if samples else nullcontext()
+    with fitted:
+        return blended(network, part, whole, lattice, settings, device, on_rest)
+
+
+@torch.inference_mode()
+def blended(
+    network: GlandPSPNet,
+    part: Part,
+    core: Window,
+    lattice: Lattice,
+    settings: PredictSettings,
+    device: Device,
+    on_tiles: Callable[[float], None],
+) -> np.ndarray:
+    """Answer for a window of a slide from all tiles that reach into it.
+
+    MONAI's sliding windows take any overlap and mode of blending, but keep a map of the weights
+    beside the answer, multiply each tile by a map of its own, and place tiles by the array that
+    they are given: that is twice the work around the network, and blocks of one slide would not
+    fit together.
+
+    Parameters
+    ----------
+    network
+        In evaluation mode, on the device.
+    part
+        What `Lattice.extent` says that the tiles look at, or more.
+    core
+        The window to answer for.
+    lattice
+        The tiles of the whole slide.
+    settings
+        Batch size and flips.
+    device
+        Where to run.
+    on_tiles
+        Called before each batch of tiles with the share that is done; it may raise to stop.
+
+    Returns
+    -------
+    ndarray
+        float32, of the shape of `core`, in [0, 1].
+    """
+    tiles = [tile for tile in lattice.tiles(core) if not part.is_glass(tile.window)]
+    makers = [partial(part.pixels, tile.window) for tile in tiles]
+    found = torch.zeros(core.shape, device=device.torch)
+    size = batch_size(settings.batch_size, device)
+
+    def before(done: int) -> None:
+        on_tiles(done / len(tiles))
+
+    answered = answers(network, makers, views_of(settings), size, device, before)
+    for tile, gland in zip(tiles, answered, strict=True):
+        _add(found, core, tile, gland, lattice)
+    probability = found.clamp_(max=1).cpu().numpy()
+    probability[part.glass[core.within(part.window).slices]] = 0
     return probability
 
 
-def _padded(pixels: torch.Tensor) -> torch.Tensor:
-    """Repeat the last row and column until the sides are multiples of the stride."""
-    rows, columns = pixels.shape[2:]
-    return F.pad(pixels, (0, -columns % STRIDE, 0, -rows % STRIDE), mode="replicate")
+def views_of(settings: PredictSettings) -> tuple[tuple[int, ...], ...]:
+    """Axes along which tiles are mirrored, one after the other."""
+    return _FLIPS if settings.flips else _FLIPS[:1]
 
 
-def _tile_shape(shape: torch.Size, settings: PredictSettings, mpp: float) -> list[int]:
-    """Rows and columns of a tile: a multiple of the stride, and no more than there are."""
-    side = round(settings.tile_um / mpp / STRIDE) * STRIDE
-    return [min(side, n) for n in shape]
-
-
-def _samples(density: torch.Tensor, roi: list[int]) -> list[tuple[slice, slice]]:
-    """Choose evenly spread tiles, without overlap, that hold tissue; none of too few pixels."""
-    shape = density.shape[1:]
-    if shape.numel() < _FEWEST_PIXELS or min(roi) < 2 * STRIDE:
-        return []
-    corners = [range(0, max(1, n - side + 1), side) for n, side in zip(shape, roi, strict=True)]
-    places = [(slice(y, y + roi[0]), slice(x, x + roi[1])) for y in corners[0] for x in corners[1]]
-    thick = _TISSUE_SHARE * float(density.mean())
-    tissue = [place for place in places if float(density[(..., *place)].mean()) >= thick]
-    chosen = tissue or places
-    return chosen[:: -(-len(chosen) // _MOST_TILES)]
-
-
-@contextmanager
-def _counted(network: nn.Module, passes: int, on_tiles: Callable[[float], None]) -> Iterator[None]:
-    """Report the share that is done before each of a number of forward passes."""
-    done = itertools.count()
-
-    def report(*_: object) -> None:
-        on_tiles(min(1.0, next(done) / passes))
-
-    hook = network.register_forward_pre_hook(report)
-    try:
-        yield
-    finally:
-        hook.remove()
-
-
-def _blended(
-    network: nn.Module,
-    pixels: torch.Tensor,
-    views: Sequence[tuple[int, ...]],
-    roi: list[int],
-    settings: PredictSettings,
-    device: Device,
-) -> torch.Tensor:
-    """Mean over the views of the tiles' answers, blended with Gaussian weights: (y, x)."""
-    inferer = SlidingWindowInferer(
-        roi,
-        sw_batch_size=settings.batch_size,
-        overlap=settings.overlap,
-        mode="gaussian",
-        sw_device=device.torch,
-        device=torch.device("cpu"),
-    )
-
-    def gland(tiles: torch.Tensor) -> torch.Tensor:
-        with device.autocast():
-            logits, _ = network(tiles.contiguous(memory_format=torch.channels_last))
-        return logits.float().softmax(dim=1)[:, 1:]
-
-    answers = [torch.as_tensor(inferer(pixels.flip(axes), gland)).flip(axes) for axes in views]
-    return torch.stack(answers).mean(dim=0)[0, 0]
-
-
-def _batches(shape: torch.Size, roi: list[int], settings: PredictSettings) -> int:
-    """Number of forward passes over the tiles of one view."""
-    tiles = 1
-    for n, side in zip(shape, roi, strict=True):
-        stride = max(1, int(side * (1 - settings.overlap)))
-        tiles *= 1 + max(0, -(-(n - side) // stride))
-    return -(-tiles // settings.batch_size)
+def _add(
+    found: torch.Tensor, core: Window, tile: Tile, gland: torch.Tensor, lattice: Lattice
+) -> None:
+    """Add a tile's share of the answer; the order of the tiles, and so the sum, is always one."""
+    top, left = max(core.y, tile.window.y), max(core.x, tile.window.x)
+    bottom, right = min(core.bottom, tile.window.bottom), min(core.right, tile.window.right)
+    common = Window(top, left, bottom - top, right - left)
+    rows, columns = common.within(tile.window).slices
+    down = torch.from_numpy(lattice.rows.weights(tile.index[0])[rows]).to(gland.device)
+    across = torch.from_numpy(lattice.columns.weights(tile.index[1])[columns]).to(gland.device)
+    share = gland[rows, columns].mul_(down[:, None]).mul_(across)
+    found[common.within(core).slices] += share
