@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from skimage.measure import regionprops_table
+from skimage.measure import perimeter, regionprops
+
+from napari_glands.slides.grid import Window
+from napari_glands.slides.objects import object_boxes, objects_in, owned_windows
 
 if TYPE_CHECKING:
     from napari_glands.segmentation.result import Prediction
@@ -30,7 +34,6 @@ COLUMNS: dict[str, str] = {
 """Columns of the table and their dtypes; the units are part of the names."""
 
 _SHAPE = {
-    "label": "label",
     "area": "area_um2",
     "solidity": "solidity",
     "eccentricity": "eccentricity",
@@ -40,13 +43,17 @@ _SHAPE = {
 }
 
 
-def measure(prediction: Prediction) -> pd.DataFrame:
+def measure(prediction: Prediction, *, side: int | None = None) -> pd.DataFrame:
     """Measure every gland of a prediction.
 
     Parameters
     ----------
     prediction
-        Gland instances, probability and grid of one slide.
+        Gland instances, probability and grid of one slide; the arrays may be zarr arrays, which
+        are read part by part.
+    side
+        Side in pixels of the parts; without it, what fits in memory is one. The table is the same
+        whatever they are.
 
     Returns
     -------
@@ -56,33 +63,52 @@ def measure(prediction: Prediction) -> pd.DataFrame:
 
     Notes
     -----
-    Centroids are distances in µm from the slide's upper left corner. Major and minor axis are
-    those of the ellipse with the same second moments. `touches_border` says that the gland lies
-    at the edge of the slide, where it may be cut off.
+    Centroids are distances in µm from the upper left corner of the whole slide, also where the
+    prediction is of a region. Major and minor axis are those of the ellipse with the same second
+    moments. `touches_border` says that the gland lies at the edge of what was predicted, where
+    it may be cut off.
 
     The two axes of a grid may differ in µm per pixel by less than one pixel over the whole
     slide. All columns take this into account except the perimeter, whose estimator (a
     4-neighbourhood contour, `skimage.measure.perimeter`) is defined for square pixels only: it
     is measured in pixels and scaled by the geometric mean of the two.
     """
-    glands, grid = prediction.glands, prediction.grid
-    shape = regionprops_table(
-        glands,
-        prediction.probability,
-        properties=[*_SHAPE, "centroid", "bbox"],
-        spacing=grid.mpp,
-    )
-    perimeter = regionprops_table(glands, properties=["perimeter"])["perimeter"]
-    (my, mx), (rows, columns) = grid.mpp, glands.shape
-    table = pd.DataFrame({new: shape[old] for old, new in _SHAPE.items()})
+    glands = prediction.glands
+    shape = (glands.shape[0], glands.shape[1])
+    objects = object_boxes(glands, side)
+    rows: list[dict[str, Any]] = []
+    for window, index in owned_windows(objects, shape, side):
+        rows += _measured(prediction, window, objects.labels[index])
+    table = pd.DataFrame(rows, columns=list(COLUMNS)).sort_values("label", ignore_index=True)
     table["slide"] = prediction.slide_name
-    table["centroid_y_um"] = shape["centroid-0"] + my / 2
-    table["centroid_x_um"] = shape["centroid-1"] + mx / 2
-    table["perimeter_um"] = perimeter * np.sqrt(grid.pixel_area_um2)
-    table["touches_border"] = (
-        (shape["bbox-0"] == 0)
-        | (shape["bbox-1"] == 0)
-        | (shape["bbox-2"] == rows)
-        | (shape["bbox-3"] == columns)
+    table["touches_border"] = objects.touching(shape)
+    return table.astype(COLUMNS)
+
+
+def _measured(
+    prediction: Prediction, window: Window, labels: np.ndarray
+) -> Iterator[dict[str, Any]]:
+    """Measure the glands of one window that holds them whole."""
+    grid = prediction.grid
+    side_um = np.sqrt(grid.pixel_area_um2)
+    regions = regionprops(
+        objects_in(prediction.glands, window, labels),
+        np.asarray(prediction.probability[window.slices]).astype(np.float32, copy=False),
+        spacing=grid.mpp,
+        offset=(window.y, window.x),
     )
-    return table[list(COLUMNS)].astype(COLUMNS)
+    for label, region in zip(labels, regions, strict=True):
+        y, x = (np.array(grid.origin) * grid.slide_mpp) + _centre(region.coords, grid.mpp)
+        yield {
+            "label": label,
+            "centroid_y_um": y,
+            "centroid_x_um": x,
+            "perimeter_um": perimeter(region.image) * side_um,
+            **{column: region[name] for name, column in _SHAPE.items()},
+        }
+
+
+def _centre(pixels: np.ndarray, mpp: tuple[float, float]) -> np.ndarray:
+    """Return the centroid in µm from the array's upper left corner."""
+    # Of the pixels' places in the whole array, so that no window shows in the rounding.
+    return (pixels * mpp).mean(axis=0) + np.array(mpp) / 2

@@ -21,8 +21,14 @@ class FakeSlide:
     shape: tuple[int, int] = (241, 360)
     mpp: float = 0.62
 
-    def read(self, mpp=None):
-        rows, columns = Grid.covering(self.shape, self.mpp, mpp or self.mpp).shape
+    def grid(self, mpp):
+        return Grid.covering(self.shape, self.mpp, mpp)
+
+    def read_window(self, grid, window):
+        return self.read(grid=grid)[window.slices]
+
+    def read(self, mpp=None, grid=None):
+        rows, columns = (grid or self.grid(mpp or self.mpp)).shape
         shades = np.linspace(120, 250, rows * columns * 3)
         return shades.reshape(rows, columns, 3).astype(np.uint8)
 

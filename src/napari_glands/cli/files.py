@@ -21,7 +21,7 @@ from napari_glands.settings import Settings
 
 if TYPE_CHECKING:
     from napari_glands.segmentation.result import Prediction
-    from napari_glands.slides import Slide
+    from napari_glands.slides import Grid, Slide, Window
 
 __all__ = ["Format", "Named", "evaluate", "export", "export_all", "export_project", "write"]
 
@@ -215,6 +215,10 @@ class Named:
         """Micrometres per level-0 pixel."""
         return self.slide.mpp
 
-    def read(self, mpp: float | None = None) -> np.ndarray:
-        """Return uint8 (y, x, 3) of the whole slide."""
-        return self.slide.read(mpp)
+    def grid(self, mpp: float) -> Grid:
+        """Return the grid that covers the slide at about `mpp` µm per pixel."""
+        return self.slide.grid(mpp)
+
+    def read_window(self, grid: Grid, window: Window) -> np.ndarray:
+        """Return uint8 (y, x, 3) of a part of that grid."""
+        return self.slide.read_window(grid, window)

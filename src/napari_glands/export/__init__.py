@@ -3,7 +3,13 @@
 from napari_glands.export.aside import written_aside
 from napari_glands.export.colours import label_colours
 from napari_glands.export.geojson import export_geojson
-from napari_glands.export.labels import StoredLabels, read_labels, write_labels
+from napari_glands.export.labels import (
+    StoredLabels,
+    build_label_pyramid,
+    create_labels,
+    read_labels,
+    write_labels,
+)
 from napari_glands.export.omezarr import export_ome_zarr, write_image
 from napari_glands.export.png import PngFiles, export_png, file_name
 from napari_glands.export.polygons import gland_polygons
@@ -13,6 +19,8 @@ from napari_glands.slides.outlines import draw_outlines
 __all__ = [
     "PngFiles",
     "StoredLabels",
+    "build_label_pyramid",
+    "create_labels",
     "draw_outlines",
     "export_csv",
     "export_geojson",

@@ -16,10 +16,18 @@ from napari_glands.errors import GlandsError
 from napari_glands.export import ngff as zarr_ngff
 from napari_glands.export.aside import written_aside
 from napari_glands.export.colours import RGBA, label_colours
+from napari_glands.export.pyramids import add_levels, write_pyramid
 from napari_glands.slides.grid import Grid
-from napari_glands.slides.label_resampling import nearest
+from napari_glands.slides.objects import ArrayLike, label_values
 
-__all__ = ["StoredLabels", "put_labels", "read_labels", "write_labels"]
+__all__ = [
+    "StoredLabels",
+    "build_label_pyramid",
+    "create_labels",
+    "put_labels",
+    "read_labels",
+    "write_labels",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +55,7 @@ class StoredLabels:
 def write_labels(
     group: str | Path,
     name: str,
-    labels: np.ndarray,
+    labels: ArrayLike,
     grid: Grid,
     *,
     properties: Mapping[int, Mapping[str, Any]] | None = None,
@@ -65,7 +73,7 @@ def write_labels(
     name
         Name of the label image.
     labels
-        (y, x) of an integer dtype (kept) or bool (becomes uint8): 0 background.
+        (y, x) of an integer dtype (kept) or bool (becomes uint8), numpy or zarr: 0 background.
     grid
         How `labels` lies on the slide; its shape is that of `labels`.
     properties
@@ -83,47 +91,120 @@ def write_labels(
         other version, or the folder cannot be written.
     """
     group = Path(group)
-    labels = _checked(labels, name, grid)
+    values = _checked(labels, name, grid)
     version = _version_for(group, ngff)
     with written_aside(group / "labels" / name, overwrite=True) as aside:
         zarr_ngff.create_group(group, version)
         container = zarr_ngff.create_group(group / "labels", version)
-        _write(aside, name, labels, grid, properties or {}, colors or {}, version)
+        _write(aside, labels, values, grid, properties or {}, colors or {}, version, name)
     _list(container, name)
 
 
 def put_labels(
     group: Path,
     name: str,
-    labels: np.ndarray,
+    labels: ArrayLike,
     grid: Grid,
     properties: Mapping[int, Mapping[str, Any]],
     version: zarr_ngff.Version,
 ) -> None:
     """Write labels into a group that nobody reads yet: like `write_labels`, but in place."""
     container = zarr_ngff.create_group(group / "labels", version)
-    labels = _checked(labels, name, grid)
-    _write(group / "labels" / name, name, labels, grid, properties, {}, version)
+    values = _checked(labels, name, grid)
+    _write(group / "labels" / name, labels, values, grid, properties, {}, version)
     _list(container, name)
+
+
+def create_labels(
+    folder: str | Path, grid: Grid, dtype: np.dtype | type = np.int32, *, ngff: str = "0.4"
+) -> zarr.Array:
+    """Make a label image to be written block by block; `build_label_pyramid` finishes it.
+
+    Parameters
+    ----------
+    folder
+        Folder of the label image, by custom ``labels/<name>`` of an OME-Zarr group.
+    grid
+        How the labels lie on the slide.
+    dtype
+        Of the labels.
+    ngff
+        ``"0.4"`` or ``"0.5"``.
+
+    Returns
+    -------
+    zarr.Array
+        The finest level (y, x), all 0, in chunks of 512 × 512 pixels. Several may write into it
+        at once as long as no two of them share a chunk.
+    """
+    group = zarr_ngff.create_group(folder, zarr_ngff.check_version(ngff))
+    return zarr_ngff.create_level(group, 0, grid.shape, np.dtype(dtype))
+
+
+def build_label_pyramid(
+    folder: str | Path,
+    grid: Grid,
+    *,
+    properties: Mapping[int, Mapping[str, Any]] | None = None,
+    colors: Mapping[int, tuple[int, int, int, int]] | None = None,
+    side: int | None = None,
+) -> None:
+    """Make a label image complete whose finest level has been written block by block.
+
+    Adds the coarser levels and all metadata, holding no more than a block at a time.
+
+    Parameters
+    ----------
+    folder
+        From `create_labels`; its name becomes that of the label image.
+    grid, properties, colors
+        As for `write_labels`.
+    side
+        Side in pixels of what is read at a time; without it, what fits in memory is one.
+    """
+    folder = Path(folder)
+    group = zarr_ngff.open_group(folder)
+    labels = group["0"]
+    assert isinstance(labels, zarr.Array)
+    values = _checked(labels, folder.name, grid, side)
+    grids = add_levels(group, grid, "labels", side=side)
+    _describe(group, folder.name, grids, values, properties or {}, colors or {})
 
 
 def _write(
     folder: Path,
-    name: str,
-    labels: np.ndarray,
+    labels: ArrayLike,
+    values: np.ndarray,
     grid: Grid,
     properties: Mapping[int, Mapping[str, Any]],
     colors: Mapping[int, tuple[int, int, int, int]],
     version: zarr_ngff.Version,
+    name: str | None = None,
 ) -> None:
     """Write pyramid and metadata of one label image."""
-    values = sorted({int(v) for v in np.unique(labels) if v} | {*properties} | {*colors})
-    image_label = _image_label(values, properties, colors, version)
-    grids = zarr_ngff.level_grids(grid)
-    levels = [labels, *(nearest(labels, level.shape) for level in grids[1:])]
     group = zarr_ngff.create_group(folder, version)
-    zarr_ngff.write_multiscale(group, name, levels, grids)
-    zarr_ngff.update_attributes(group, {"image-label": image_label})
+    grids = write_pyramid(group, labels, grid, "labels")
+    _describe(group, name or folder.name, grids, values, properties, colors)
+
+
+def _describe(
+    group: zarr.Group,
+    name: str,
+    grids: list[Grid],
+    values: np.ndarray,
+    properties: Mapping[int, Mapping[str, Any]],
+    colors: Mapping[int, tuple[int, int, int, int]],
+) -> None:
+    """Write the metadata of a label image in whose levels these values occur."""
+    version = zarr_ngff.version_of(group)
+    named = sorted({int(v) for v in values if v} | {*properties} | {*colors})
+    zarr_ngff.update_attributes(
+        group,
+        {
+            **zarr_ngff.multiscale_metadata(version, name, grids, 2),
+            "image-label": _image_label(named, properties, colors, version),
+        },
+    )
 
 
 def _list(container: zarr.Group, name: str) -> None:
@@ -183,23 +264,23 @@ def _stored(folder: Path) -> StoredLabels:
     )
 
 
-def _checked(labels: np.ndarray, name: str, grid: Grid) -> np.ndarray:
-    """Check array and name; booleans become numbers."""
+def _checked(labels: ArrayLike, name: str, grid: Grid, side: int | None = None) -> np.ndarray:
+    """Check array and name; return the values that occur."""
     if not name or Path(name).name != name or name.startswith("."):
         raise GlandsError(f"{name!r} cannot be the name of a label image.")
-    labels = np.asarray(labels)
-    if labels.ndim != 2 or labels.dtype.kind not in "bui":
+    if len(labels.shape) != 2 or labels.dtype.kind not in "bui":
         raise GlandsError(
-            f"Labels {name!r} are a {labels.ndim}-D array of {labels.dtype}: a label image has two "
-            "dimensions and whole numbers."
+            f"Labels {name!r} are a {len(labels.shape)}-D array of {labels.dtype}: a label image "
+            "has two dimensions and whole numbers."
         )
     if labels.shape != grid.shape:
         raise GlandsError(
             f"Labels {name!r} have the shape {labels.shape}, their grid {grid.shape}."
         )
-    if labels.dtype.kind == "i" and labels.size and labels.min() < 0:
+    values = label_values(labels, side)
+    if values.size and values[0] < 0:
         raise GlandsError(f"Labels {name!r} have negative values.")
-    return labels.astype(np.uint8) if labels.dtype.kind == "b" else labels
+    return values
 
 
 def _version_for(group: Path, ngff: str | None) -> zarr_ngff.Version:

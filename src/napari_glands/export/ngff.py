@@ -19,23 +19,28 @@ from napari_glands.errors import GlandsError
 from napari_glands.slides.grid import Grid
 
 __all__ = [
+    "CHUNK",
     "VERSIONS",
     "Version",
     "attributes",
     "check_version",
     "create_group",
+    "create_level",
     "grid_of",
     "level_grids",
+    "multiscale_metadata",
     "open_group",
     "update_attributes",
     "version_of",
-    "write_multiscale",
 ]
 
 Version = Literal["0.4", "0.5"]
 VERSIONS: tuple[Version, ...] = ("0.4", "0.5")
 
-_CHUNK = 512
+CHUNK = 512
+"""Side of a chunk in pixels."""
+
+_SLIDE_PIXEL = "slide_pixel_um"
 _SMALLEST = 512  # levels are added until the longer side is not above this
 _TO_UM = {"nanometer": 1e-3, "micrometer": 1.0, "millimeter": 1e3, "centimeter": 1e4, "meter": 1e6}
 
@@ -102,42 +107,26 @@ def update_attributes(group: zarr.Group, new: Mapping[str, Any]) -> None:
         group.attrs["ome"] = {"version": "0.5", **attributes(group), **new}
 
 
-def write_multiscale(
-    group: zarr.Group, name: str, levels: Sequence[np.ndarray], grids: Sequence[Grid]
-) -> None:
-    """Write a pyramid with its scale, translation and units into a group.
+def create_level(
+    group: zarr.Group, number: int, shape: tuple[int, ...], dtype: np.dtype
+) -> zarr.Array:
+    """Make one level of a pyramid, all 0.
 
     Parameters
     ----------
     group
-        Where to write; arrays 0, 1, … are made in it.
-    name
-        Name of the image.
-    levels
-        The finest first, (y, x) or (c, y, x).
-    grids
-        How each level lies on the slide. The origin is the centre of the slide's first pixel.
+        Where to make it.
+    number
+        Which one: 0 is the finest.
+    shape
+        (y, x) or (c, y, x). Chunks are of 512 × 512 pixels of one channel; several that write at
+        once must not share one.
+    dtype
+        Of its numbers.
     """
-    axes: list[dict[str, str]] = [
-        {"name": name, "type": "space", "unit": "micrometer"} for name in "yx"
-    ]
-    if levels[0].ndim == 3:
-        axes.insert(0, {"name": "c", "type": "channel"})
-    datasets = []
-    for number, (level, grid) in enumerate(zip(levels, grids, strict=True)):
-        _write_array(group, str(number), level, [axis["name"] for axis in axes])
-        datasets.append(
-            {"path": str(number), "coordinateTransformations": _transformations(grid, level.ndim)}
-        )
-    multiscale: dict[str, Any] = {"name": name, "axes": axes, "datasets": datasets}
-    if version_of(group) == "0.4":
-        multiscale["version"] = "0.4"
-    update_attributes(group, {"multiscales": [multiscale]})
-
-
-def _write_array(group: zarr.Group, name: str, data: np.ndarray, axes: list[str]) -> None:
+    axes = _axes(len(shape))
     chunks = tuple(
-        1 if axis == "c" else min(_CHUNK, size) for axis, size in zip(axes, data.shape, strict=True)
+        1 if axis == "c" else min(CHUNK, size) for axis, size in zip(axes, shape, strict=True)
     )
     # Blosc is what readers in other languages support in both formats.
     options: dict[str, Any]
@@ -151,10 +140,47 @@ def _write_array(group: zarr.Group, name: str, data: np.ndarray, axes: list[str]
             "compressors": BloscCodec(cname="zstd", clevel=5, shuffle=BloscShuffle.shuffle),
             "dimension_names": axes,
         }
-    array = group.create_array(
-        name, shape=data.shape, dtype=data.dtype, chunks=chunks, fill_value=0, **options
+    return group.create_array(
+        str(number), shape=shape, dtype=dtype, chunks=chunks, fill_value=0, **options
     )
-    array[...] = data
+
+
+def multiscale_metadata(
+    version: Version, name: str, grids: Sequence[Grid], ndim: int
+) -> dict[str, Any]:
+    """Return the metadata ``multiscales`` of a pyramid: its scales, translations and units.
+
+    Parameters
+    ----------
+    version
+        OME-Zarr version.
+    name
+        Name of the image.
+    grids
+        How each level lies on the slide. The origin is the centre of the slide's first pixel.
+    ndim
+        2 for (y, x), 3 for (c, y, x).
+    """
+    axes = [
+        {"name": axis, "type": "channel"}
+        if axis == "c"
+        else {"name": axis, "type": "space", "unit": "micrometer"}
+        for axis in _axes(ndim)
+    ]
+    datasets = [
+        {"path": str(number), "coordinateTransformations": _transformations(grid, ndim)}
+        for number, grid in enumerate(grids)
+    ]
+    multiscale: dict[str, Any] = {"name": name, "axes": axes, "datasets": datasets}
+    if grids[0].origin != (0, 0):  # from scale and translation alone it could not be told
+        multiscale["metadata"] = {_SLIDE_PIXEL: grids[0].slide_mpp}
+    if version == "0.4":
+        multiscale["version"] = "0.4"
+    return {"multiscales": [multiscale]}
+
+
+def _axes(ndim: int) -> list[str]:
+    return list("cyx")[-ndim:]
 
 
 def _transformations(grid: Grid, ndim: int) -> list[dict[str, Any]]:
@@ -192,11 +218,22 @@ def grid_of(multiscale: Mapping[str, Any], shape: tuple[int, int]) -> Grid:
             translation = translation + transform["translation"]
     units = [_TO_UM.get(axis.get("unit"), 1.0) for axis in axes] or [1.0] * ndim
     scale_um, translation_um = (scale * units)[-2:], (translation * units)[-2:]
+    slide_mpp = (multiscale.get("metadata") or {}).get(_SLIDE_PIXEL)
+    if slide_mpp:
+        origin = (translation_um - (scale_um - slide_mpp) / 2) / slide_mpp
+        extent = np.array(shape) * scale_um / slide_mpp
+        (height, width), (top, left) = _whole(extent), _whole(origin)
+        return Grid(shape, (height, width), slide_mpp, (top, left))
     slide_mpp = _slide_pixel(scale_um, translation_um)
     rows, columns = (
         max(1, round(size * step / slide_mpp)) for size, step in zip(shape, scale_um, strict=True)
     )
     return Grid(shape, (rows, columns), slide_mpp)
+
+
+def _whole(values: np.ndarray) -> list[float]:
+    """Round what is a whole number but for floating-point error."""
+    return [round(v) if abs(v - round(v)) < 1e-6 else v for v in values.tolist()]
 
 
 def _slide_pixel(scale: np.ndarray, translation: np.ndarray) -> float:

@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from skimage.transform import resize_local_mean
 
 from napari_glands.export import ngff as zarr_ngff
 from napari_glands.export.aside import written_aside
 from napari_glands.export.labels import put_labels
-from napari_glands.export.source import Pixels, picture
+from napari_glands.export.pyramids import write_pyramid
+from napari_glands.export.source import Pixels, SlidePixels, picture_grid
 from napari_glands.measurement import measure
 from napari_glands.slides.grid import Grid
+from napari_glands.slides.objects import ArrayLike
 
 if TYPE_CHECKING:
     from napari_glands.segmentation.result import Prediction
@@ -62,13 +63,14 @@ def export_ome_zarr(
     """
     path = Path(path)
     version = zarr_ngff.check_version(ngff)
-    if slide is None:
-        pixels, grid = prediction.probability, prediction.grid
-    else:
-        pixels, grid = picture(prediction, slide)
+    image: ArrayLike = prediction.probability
+    grid = prediction.grid
+    if slide is not None:
+        grid = picture_grid(prediction, slide)
+        image = SlidePixels(slide, grid)
     properties = _properties(prediction)
     with written_aside(path, overwrite=overwrite) as aside:
-        _write_image(aside, pixels, grid, prediction.slide_name, version)
+        _write_image(aside, image, grid, prediction.slide_name, version)
         put_labels(aside, "glands", prediction.glands, prediction.grid, properties, version)
     return path
 
@@ -107,37 +109,31 @@ def write_image(
     """
     version = zarr_ngff.check_version(ngff)
     with written_aside(path, overwrite=overwrite) as aside:
-        _write_image(aside, pixels, grid, name, version)
+        planes = pixels if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0)
+        _write_image(aside, planes, grid, name, version)
 
 
 def _write_image(
-    path: Path, pixels: np.ndarray, grid: Grid, name: str, version: zarr_ngff.Version
+    path: Path, pixels: ArrayLike, grid: Grid, name: str, version: zarr_ngff.Version
 ) -> None:
-    group = zarr_ngff.create_group(path, version)
-    grids = zarr_ngff.level_grids(grid)
-    levels = [pixels if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0)]
-    for level in grids[1:]:
-        levels.append(_averaged(levels[-1], level.shape))
-    zarr_ngff.write_multiscale(group, name, levels, grids)
-    zarr_ngff.update_attributes(group, {"omero": {"channels": _channels(pixels)}})
+    """Write (y, x) or (c, y, x) pixels with their pyramid and metadata."""
+    group, ndim = zarr_ngff.create_group(path, version), len(pixels.shape)
+    grids = write_pyramid(group, pixels, grid, "image")
+    zarr_ngff.update_attributes(
+        group,
+        {
+            **zarr_ngff.multiscale_metadata(version, name, grids, ndim),
+            "omero": {"channels": _channels(ndim, pixels.dtype)},
+        },
+    )
 
 
-def _averaged(plane: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Average (y, x) or (c, y, x) pixels down to a smaller shape, keeping the dtype."""
-    if plane.ndim == 3:
-        return np.stack([_averaged(channel, shape) for channel in plane])
-    small = resize_local_mean(plane.astype(np.float32), shape, preserve_range=True)
-    if plane.dtype.kind in "ui":
-        small = np.rint(small)
-    return small.astype(plane.dtype)
-
-
-def _channels(pixels: np.ndarray) -> list[dict[str, Any]]:
+def _channels(ndim: int, dtype: np.dtype) -> list[dict[str, Any]]:
     """Tell viewers how to show the channels: RGB as such, a probability from 0 to 1."""
     shades = {"Gray": "FFFFFF"}
-    if pixels.ndim == 3:
+    if ndim == 3:
         shades = {"Red": "FF0000", "Green": "00FF00", "Blue": "0000FF"}
-    highest = float(np.iinfo(pixels.dtype).max) if pixels.dtype.kind in "ui" else 1.0
+    highest = float(np.iinfo(dtype).max) if dtype.kind in "ui" else 1.0
     window = {"min": 0.0, "max": highest, "start": 0.0, "end": highest}
     return [
         {"label": label, "color": colour, "window": dict(window), "active": True}

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from napari_glands.errors import GlandsError
-from napari_glands.slides.grid import Grid
+from napari_glands.slides.grid import Grid, Window
 
 if TYPE_CHECKING:
     from napari_glands.segmentation.result import Prediction
 
-__all__ = ["MAX_FULL_PIXELS", "Pixels", "check_slide", "picture"]
+__all__ = ["MAX_FULL_PIXELS", "Pixels", "SlidePixels", "check_slide", "picture", "picture_grid"]
 
 MAX_FULL_PIXELS = 8192 * 8192
 """Larger slides are exported at the working resolution: their level 0 would not fit in memory."""
@@ -33,8 +34,37 @@ class Pixels(Protocol):
     def mpp(self) -> float:
         """Micrometres per level-0 pixel."""
 
-    def read(self, mpp: float | None = None) -> np.ndarray:
-        """Return uint8 (y, x, 3) of the whole slide."""
+    def grid(self, mpp: float) -> Grid:
+        """Return the grid that covers the slide at about `mpp` µm per pixel."""
+
+    def read_window(self, grid: Grid, window: Window) -> np.ndarray:
+        """Return uint8 (y, x, 3) of a part of that grid."""
+
+
+class SlidePixels:
+    """The pixels of a slide as an array (c, y, x) whose parts are read when they are cut out.
+
+    Parameters
+    ----------
+    slide
+        The slide.
+    grid
+        One that covers it.
+    """
+
+    dtype = np.dtype(np.uint8)
+
+    def __init__(self, slide: Pixels, grid: Grid) -> None:
+        self.shape = (3, *grid.shape)
+        self._slide, self._grid = slide, grid
+
+    def __getitem__(self, key: tuple[Any, slice, slice]) -> np.ndarray:
+        """Read all channels of some rows and columns, as in ``pixels[..., 0:512, 0:512]``."""
+        _, rows, columns = key
+        window = Window(
+            rows.start, columns.start, rows.stop - rows.start, columns.stop - columns.start
+        )
+        return np.moveaxis(self._slide.read_window(self._grid, window), -1, 0)
 
 
 def check_slide(prediction: Prediction, slide: Pixels) -> None:
@@ -47,6 +77,14 @@ def check_slide(prediction: Prediction, slide: Pixels) -> None:
         )
 
 
+def picture_grid(prediction: Prediction, slide: Pixels) -> Grid:
+    """Return the grid of level 0, or of the working resolution where level 0 is too large."""
+    check_slide(prediction, slide)
+    full = slide.shape[0] * slide.shape[1] <= MAX_FULL_PIXELS
+    grid = slide.grid(slide.mpp if full else prediction.settings.general.working_mpp)
+    return replace(grid, origin=prediction.grid.origin)
+
+
 def picture(prediction: Prediction, slide: Pixels) -> tuple[np.ndarray, Grid]:
     """Read a slide at level 0, or at the working resolution where level 0 is too large.
 
@@ -57,8 +95,5 @@ def picture(prediction: Prediction, slide: Pixels) -> tuple[np.ndarray, Grid]:
     grid
         How they lie on the slide.
     """
-    check_slide(prediction, slide)
-    full = slide.shape[0] * slide.shape[1] <= MAX_FULL_PIXELS
-    mpp = slide.mpp if full else prediction.settings.general.working_mpp
-    pixels = slide.read(mpp)
-    return pixels, Grid((pixels.shape[0], pixels.shape[1]), slide.shape, slide.mpp)
+    grid = picture_grid(prediction, slide)
+    return slide.read_window(grid, Window(0, 0, *grid.shape)), grid

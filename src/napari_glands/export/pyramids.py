@@ -1,0 +1,163 @@
+"""Writing OME-Zarr pyramids of any size, block by block."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+import zarr
+
+from napari_glands.export import ngff
+from napari_glands.slides.blocks import blocks
+from napari_glands.slides.grid import Grid, Window
+from napari_glands.slides.label_resampling import nearest_parts
+from napari_glands.slides.objects import ArrayLike, block_side
+
+__all__ = ["add_levels", "averaged", "write_pyramid"]
+
+Kind = Literal["labels", "image"]
+
+
+def write_pyramid(
+    group: zarr.Group, level0: ArrayLike, grid: Grid, kind: Kind, *, side: int | None = None
+) -> list[Grid]:
+    """Write an array and coarser levels of it into a group.
+
+    No more than a block is held at a time.
+
+    Parameters
+    ----------
+    group
+        Where to write; arrays 0, 1, … are made in it.
+    level0
+        (y, x) or (c, y, x), numpy, zarr, or whatever gives parts when cut with slices.
+    grid
+        How it lies on the slide.
+    kind
+        ``"labels"``: coarser levels take the value at the centre of each pixel; ``"image"``: they
+        are averaged.
+    side
+        Side in pixels of the blocks, a multiple of 512; without it, what fits in memory is one.
+
+    Returns
+    -------
+    list of Grid
+        How each level lies on the slide.
+    """
+    finest = ngff.create_level(group, 0, level0.shape, _stored(level0.dtype))
+    for block in blocks(grid.shape, side or block_side(grid.shape), 0):
+        place = (..., *block.core.slices)
+        finest[place] = np.asarray(level0[place])
+    return add_levels(group, grid, kind, side=side)
+
+
+def add_levels(group: zarr.Group, grid: Grid, kind: Kind, *, side: int | None = None) -> list[Grid]:
+    """Add the coarser levels of a pyramid to a group that has the finest one, ``0``.
+
+    Parameters
+    ----------
+    group, grid, kind, side
+        As for `write_pyramid`.
+
+    Returns
+    -------
+    list of Grid
+        How each level lies on the slide, that of the finest first.
+    """
+    grids = ngff.level_grids(grid)
+    levels = [_array(group, 0)]
+    for number, level in enumerate(grids[1:], start=1):
+        shape = (*levels[0].shape[:-2], *level.shape)
+        levels.append(ngff.create_level(group, number, shape, levels[0].dtype))
+    if kind == "labels":
+        _take_nearest(levels, side)
+    else:
+        _average(levels, side)
+    return grids
+
+
+def _take_nearest(levels: Sequence[zarr.Array], side: int | None) -> None:
+    """Fill all coarser levels from the finest, whose values they hold at their centres."""
+    shapes = [(level.shape[0], level.shape[1]) for level in levels[1:]]
+    for number, window, values in nearest_parts(levels[0], shapes, side):
+        levels[number + 1][window.slices] = values
+
+
+def _average(levels: Sequence[zarr.Array], side: int | None) -> None:
+    """Fill each coarser level from the one before."""
+    for fine, coarse in pairwise(levels):
+        shape = (coarse.shape[-2], coarse.shape[-1])
+        half = ((side or block_side(fine.shape)) + 1) // 2
+        for block in blocks(shape, half, 0):
+            coarse[(..., *block.core.slices)] = averaged(fine, shape, block.core)
+
+
+def averaged(array: ArrayLike, shape: tuple[int, int], window: Window) -> np.ndarray:
+    """Return a part of an array that is averaged down to a smaller shape.
+
+    Each new pixel is the mean of what it covers, as in `skimage.transform.resize_local_mean`.
+
+    Parameters
+    ----------
+    array
+        (y, x) or (c, y, x).
+    shape
+        Rows and columns to bring all of it to.
+    window
+        Which part of the result to return.
+
+    Returns
+    -------
+    numpy.ndarray
+        (height, width) or (c, height, width) of the array's dtype; whole numbers are rounded.
+    """
+    rows, down = _shares(array.shape[-2], shape[0], window.y, window.bottom)
+    columns, right = _shares(array.shape[-1], shape[1], window.x, window.right)
+    part = np.asarray(array[..., rows, columns]).astype(np.float32)
+    small = np.stack([_shared(plane, down, right) for plane in part.reshape(-1, *part.shape[-2:])])
+    small = small.reshape(*part.shape[:-2], *window.shape)
+    if array.dtype.kind in "ui":
+        small = np.rint(small)
+    return small.astype(array.dtype)
+
+
+def _shared(plane: np.ndarray, down: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Average (y, x) pixels along both axes."""
+    for axis, shares in enumerate((down, right)):
+        if shares.shape[0] != shares.shape[1]:
+            plane = np.moveaxis(np.tensordot(plane, shares, (axis, 1)), -1, axis)
+    return plane
+
+
+def _shares(old: int, new: int, start: int, stop: int) -> tuple[slice, np.ndarray]:
+    """Return which old pixels some new ones cover along an axis, and how much of each.
+
+    Returns
+    -------
+    slice
+        The old pixels.
+    numpy.ndarray
+        float32 (new, old); rows sum to 1.
+    """
+    edges = np.linspace(0, old, num=new + 1, dtype=np.float32)[start : stop + 1]
+    first, last = int(edges[0]), min(old, int(np.ceil(edges[-1])))
+    pixels = np.arange(first, last + 1, dtype=np.float32)
+    upper = np.minimum(edges[1:, np.newaxis], pixels[np.newaxis, 1:])
+    lower = np.maximum(edges[:-1, np.newaxis], pixels[np.newaxis, :-1])
+    shares = np.maximum(upper - lower, 0)
+    return slice(first, last), shares / shares.sum(axis=1, keepdims=True)
+
+
+def _array(group: zarr.Group, number: int) -> zarr.Array:
+    array = group[str(number)]
+    assert isinstance(array, zarr.Array)
+    return array
+
+
+def _stored(dtype: np.dtype) -> np.dtype:
+    """Return a dtype that other programs read: few know half precision, none booleans."""
+    if dtype == np.float16:
+        return np.dtype(np.float32)
+    return np.dtype(np.uint8) if dtype == np.bool_ else dtype

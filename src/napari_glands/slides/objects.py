@@ -1,0 +1,187 @@
+"""Going through labelled objects part by part, each of them whole exactly once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from scipy import ndimage
+
+from napari_glands.slides.blocks import LARGEST_WHOLE, blocks
+from napari_glands.slides.grid import Window
+
+__all__ = [
+    "ArrayLike",
+    "Objects",
+    "block_side",
+    "label_values",
+    "object_boxes",
+    "objects_in",
+    "owned_windows",
+]
+
+_SIDE = 2048
+
+
+class ArrayLike(Protocol):
+    """What numpy and zarr arrays have in common, and all that is asked of an array here."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Length of each axis."""
+
+    @property
+    def dtype(self) -> Any:
+        """Kind of number."""
+
+    def __getitem__(self, key: Any) -> Any:
+        """Return a part."""
+
+
+@dataclass(frozen=True, eq=False)
+class Objects:
+    """Which labels there are, and where.
+
+    Attributes
+    ----------
+    labels
+        int64 (n,): the label values, in ascending order.
+    boxes
+        int64 (n, 4): top, left, bottom, right of each in pixels; bottom and right are the first
+        row and column after the object.
+    """
+
+    labels: np.ndarray
+    boxes: np.ndarray
+
+    def touching(self, shape: tuple[int, int]) -> np.ndarray:
+        """Return bool (n,): which objects lie at the edge of an array of this shape."""
+        top, left, bottom, right = self.boxes.T
+        return (top == 0) | (left == 0) | (bottom == shape[0]) | (right == shape[1])
+
+
+def block_side(shape: tuple[int, ...]) -> int:
+    """Return the side of the blocks to work in: all of an array that fits in memory is one."""
+    rows, columns = shape[-2:]
+    return max(rows, columns, 1) if rows * columns <= LARGEST_WHOLE else _SIDE
+
+
+def object_boxes(labels: ArrayLike, side: int | None = None) -> Objects:
+    """Find all objects of a label image, reading each of its pixels once.
+
+    Parameters
+    ----------
+    labels
+        Integers (y, x), numpy or zarr: 0 background.
+    side
+        Side in pixels of what is read at a time; `block_side` when not given.
+    """
+    found = [np.empty((0, 5), np.int64)]
+    for block in blocks(_plane(labels), side or block_side(labels.shape), 0):
+        part = np.asarray(labels[block.core.slices])
+        corner = np.array([0, block.core.y, block.core.x, block.core.y, block.core.x])
+        found.append(_boxes_in(part) + corner)
+    rows = np.concatenate(found)
+    rows = rows[np.argsort(rows[:, 0], kind="stable")]
+    values, first = np.unique(rows[:, 0], return_index=True)
+    if not len(values):
+        return Objects(values, rows[:, 1:])
+    low = np.minimum.reduceat(rows[:, 1:3], first)
+    high = np.maximum.reduceat(rows[:, 3:5], first)
+    return Objects(values, np.hstack([low, high]))
+
+
+def _boxes_in(part: np.ndarray) -> np.ndarray:
+    """Return int64 (n, 5): label, top, left, bottom, right of the objects in a part."""
+    # `find_objects` makes a list as long as the largest value: count from the smallest one.
+    inside = part[part > 0]
+    least = int(inside.min()) - 1 if inside.size else 0
+    numbers = np.where(part > 0, part - part.dtype.type(least), 0).astype(np.int32, copy=False)
+    rows = [
+        (value, y.start, x.start, y.stop, x.stop)
+        for value, box in enumerate(ndimage.find_objects(numbers), start=least + 1)
+        if box is not None
+        for y, x in [box]
+    ]
+    return np.array(rows, np.int64).reshape(-1, 5)
+
+
+def owned_windows(
+    objects: Objects, shape: tuple[int, int], side: int | None = None
+) -> Iterator[tuple[Window, np.ndarray]]:
+    """Give the windows in which all objects are seen whole, each in one of them.
+
+    An object belongs to the block in which the upper left corner of its box lies. The window of
+    a block is what the boxes of its objects cover, so that its size depends on the block's and
+    the objects' only.
+
+    Parameters
+    ----------
+    objects
+        From `object_boxes`.
+    shape
+        Rows and columns of the label image.
+    side
+        Side of a block in pixels; `block_side` when not given.
+
+    Yields
+    ------
+    window
+        What to read.
+    index
+        intp: which of `objects` belong to it, in ascending order. Others may reach into it.
+    """
+    if not len(objects.labels):
+        return
+    side = side or block_side(shape)
+    home = objects.boxes[:, :2] // side
+    number = home[:, 0] * (shape[1] // side + 1) + home[:, 1]
+    order = np.argsort(number, kind="stable")
+    for index in np.split(order, np.flatnonzero(np.diff(number[order])) + 1):
+        (top, left), (bottom, right) = (
+            objects.boxes[index, :2].min(axis=0),
+            objects.boxes[index, 2:].max(axis=0),
+        )
+        yield Window(int(top), int(left), int(bottom - top), int(right - left)), index
+
+
+def objects_in(labels: ArrayLike, window: Window, values: np.ndarray) -> np.ndarray:
+    """Read a window of a label image, with some of its objects only, numbered anew.
+
+    Parameters
+    ----------
+    labels
+        Integers (y, x), numpy or zarr.
+    window
+        What to read.
+    values
+        The label values to keep, in ascending order.
+
+    Returns
+    -------
+    numpy.ndarray
+        int32 (y, x): 1 for the first of `values`, 2 for the second, …; 0 for all else.
+    """
+    part = np.asarray(labels[window.slices])
+    inside = part > 0
+    found = part[inside]
+    place = np.minimum(np.searchsorted(values, found), len(values) - 1)
+    numbers = np.zeros(part.shape, np.int32)
+    numbers[inside] = np.where(values[place] == found, place + 1, 0)
+    return numbers
+
+
+def label_values(labels: ArrayLike, side: int | None = None) -> np.ndarray:
+    """Return the values that occur in a label image, 0 included, in ascending order."""
+    found = [
+        np.unique(np.asarray(labels[block.core.slices]))
+        for block in blocks(_plane(labels), side or block_side(labels.shape), 0)
+    ]
+    return np.unique(np.concatenate(found)) if found else np.empty(0, np.int64)
+
+
+def _plane(labels: ArrayLike) -> tuple[int, int]:
+    rows, columns = labels.shape
+    return rows, columns
