@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,17 @@ def shared_data() -> Path:
     if not _DATA.is_dir():
         pytest.skip(f"no development images at {_DATA} (set NAPARI_GLANDS_DATA)")
     return _DATA
+
+
+@pytest.fixture
+def small_limit(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Pixels at the working resolution above which slides are large in a test."""
+    import napari_glands.slides  # the package has a function of the module's name
+
+    limit = 60_000
+    monkeypatch.setattr(sys.modules["napari_glands.slides.blocks"], "LARGEST_WHOLE", limit)
+    monkeypatch.setattr(napari_glands.slides, "LARGEST_WHOLE", limit)
+    return limit
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -121,7 +121,7 @@ def image_files(project: Path, slides: Iterable[SlideEntry]) -> list[tuple[Path,
     files = []
     for entry in slides:
         path = (project / entry.path).resolve()
-        if not path.is_relative_to(project / "slides"):
+        if entry.region is None and not path.is_relative_to(project / "slides"):
             files.append((path, None if entry.mpp_source == "metadata" else entry.mpp))
     return files
 

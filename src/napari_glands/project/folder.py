@@ -17,6 +17,7 @@ from napari_glands.project.label_folders import grid_of
 from napari_glands.project.lock import ProjectLock
 from napari_glands.project.schema import ProjectFile, SlideEntry, StepRecord
 from napari_glands.project.store import SlideStore
+from napari_glands.project.taking_part import entries_for
 from napari_glands.project.teaching import train_fingerprint
 from napari_glands.project.versions import keep_version
 from napari_glands.settings import Settings
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from napari_glands.priors.prior import Priors
     from napari_glands.segmentation import Model
     from napari_glands.segmentation.result import Prediction
-    from napari_glands.slides import Slide
+    from napari_glands.slides import Region, Slide
 
 __all__ = ["Project"]
 
@@ -264,7 +265,11 @@ class Project:
         GlandsError
             When its file is missing or its content has changed.
         """
-        return registry.reopen(self.entry(slide_id), self.path)
+        entry = self.entry(slide_id)
+        if entry.region is None:
+            return registry.reopen(entry, self.path)
+        whole = registry.reopen(self.entry(entry.region.of), self.path)
+        return whole.crop(entry.region.place, entry.name)
 
     def relocate(self, slide_id: str, path: str | Path) -> SlideEntry:
         """Say where the file of a slide is now.
@@ -275,10 +280,72 @@ class Project:
             When the file is another image.
         """
         self.require_writable()
-        moved = registry.relocated(self.entry(slide_id), Path(path), self.path)
+        entry = self.entry(slide_id)
+        whole = entry if entry.region is None else self.entry(entry.region.of)
+        moved = registry.relocated(whole, Path(path), self.path)
+        self._change_with_regions(whole.id, path=moved.path)
+        return self.entry(slide_id)
+
+    # ---- regions of slides
+
+    def regions_of(self, slide_id: str) -> list[SlideEntry]:
+        """Return the regions of a slide, by their number; none for a region."""
+        slides = self._content.slides
+        return [e for e in slides if e.region is not None and e.region.of == slide_id]
+
+    def add_regions(self, slide_id: str, regions: Iterable[Region]) -> list[SlideEntry]:
+        """Add regions of a slide, to be worked on like slides of their own.
+
+        What is made of them lies in the coordinates of the whole slide. One that is there already
+        is not added twice; one that was removed comes back with all that was made of it.
+
+        Parameters
+        ----------
+        slide_id
+            A slide that is no region itself.
+        regions
+            In level-0 pixels of the slide.
+
+        Returns
+        -------
+        list of SlideEntry
+            One per region, new or found.
+
+        Raises
+        ------
+        GlandsError
+            When a region is not inside the slide, smaller than 100 × 100 µm, or too large to be
+            worked on in one piece; none is added then.
+        """
+        self.require_writable()
+        entry, regions = self.entry(slide_id), list(regions)
+        if entry.region is not None:
+            raise GlandsError(f"{entry.name} is a region: add regions to its whole slide.")
+        slide = self.slide(slide_id)
+        try:
+            for region in regions:
+                registry.require_fit(slide, region, self.settings.general.working_mpp)
+            with self._saving:
+                return [self._added_region(slide, entry, region) for region in regions]
+        finally:
+            slide.close()
+
+    def remove_region(self, slide_id: str) -> None:
+        """Take a region out of the project.
+
+        What was made of it stays on the disk, and is there again when the same region is added.
+
+        Raises
+        ------
+        GlandsError
+            When it is a whole slide.
+        """
+        entry = self.entry(slide_id)
+        if entry.region is None:
+            raise GlandsError(f"{entry.name} is a whole slide: only regions can be removed.")
         with self._saving:
-            self._update(slides=[moved if e.id == slide_id else e for e in self._content.slides])
-        return moved
+            kept = [e for e in self._content.slides if e.id != slide_id]
+            self._update(slides=kept, removed=[*self._content.removed, entry])
 
     # ---- results of one slide
 
@@ -683,10 +750,11 @@ class Project:
         settings, slide_id
             Of what.
         among
-            The slides that a shared network is trained on; None for all.
+            The slides that a shared network is trained on; None for all that take part.
         """
         shared = settings.exterior.network == "shared"
-        slides = (self.slides if among is None else among) if shared else (self.entry(slide_id),)
+        taking_part = entries_for(self, "exterior") if among is None else among
+        slides = taking_part if shared else (self.entry(slide_id),)
         return step_fingerprint("exterior", settings, slides, [self.entry(slide_id).checksum])
 
     def priors_fingerprint(self, settings: Settings, slide_id: str) -> str:
@@ -762,15 +830,50 @@ class Project:
 
     def _with_mpp(self, entry: SlideEntry, slide: Slide) -> SlideEntry:
         """Give a slide another pixel size, as long as nothing was made with the former one."""
-        if any(self.facts(entry.id, name) for name in ("exterior", "priors", "prediction")):
+        ids = [e.id for e in (entry, *self.regions_of(entry.id))]
+        results = ("exterior", "priors", "prediction")
+        if any(self.facts(slide_id, name) for slide_id in ids for name in results):
             raise GlandsError(
                 f"{entry.name} has results made with {entry.mpp:g} µm/px ({entry.mpp_source}): to "
                 f"work with {slide.mpp:g} µm/px, make a new project."
             )
         registry.enter(slide, self.path, self._staging)
-        changed = entry.model_copy(update={"mpp": slide.mpp, "mpp_source": "given"})
-        self._update(slides=[changed if e.id == entry.id else e for e in self._content.slides])
-        return changed
+        self._change_with_regions(entry.id, mpp=slide.mpp, mpp_source="given")
+        return self.entry(entry.id)
+
+    def _added_region(self, slide: Slide, entry: SlideEntry, region: Region) -> SlideEntry:
+        """Return the record of a region, made if it is new."""
+        same = [e for e in self.regions_of(entry.id) if e.region and e.region.place == region]
+        if same:
+            return same[0]
+        removed = self._content.removed
+        known = [e.region for e in (*self._content.slides, *removed) if e.region is not None]
+        number = 1 + max((part.number for part in known if part.of == entry.id), default=0)
+        back = [
+            e for e in removed if e.region and (e.region.of, e.region.place) == (entry.id, region)
+        ]
+        added = (
+            back[0]
+            if back
+            else registry.enter_region(slide, entry, region, number, self.path, self._staging)
+        )
+        self._update(
+            slides=[*self._content.slides, added], removed=[e for e in removed if e not in back]
+        )
+        return added
+
+    def _change_with_regions(self, slide_id: str, **changes: Any) -> None:
+        """Change what a slide and its regions have in common."""
+
+        def changed(entry: SlideEntry) -> SlideEntry:
+            own = entry.id == slide_id or (entry.region is not None and entry.region.of == slide_id)
+            return entry.model_copy(update=changes) if own else entry
+
+        with self._saving:
+            self._update(
+                slides=[changed(entry) for entry in self._content.slides],
+                removed=[changed(entry) for entry in self._content.removed],
+            )
 
     def _loaded(self, load: Callable[[], T | None], slide_id: str, step: str) -> T:
         with self._saving:  # a result is replaced by renaming folders: not while it is read

@@ -126,7 +126,8 @@ class _Search:
 
     def __init__(self, project: Project, report: Report, cancel: CancelToken) -> None:
         self.project, self.report, self.cancel = project, report, cancel
-        self.left = missing_images(project)
+        # Regions are where their slide is.
+        self.left = [entry for entry in missing_images(project) if entry.region is None]
         self.found: list[SlideEntry] = []
         self._moves: list[tuple[Path, Path]] = []
         self._count = len(self.left)

@@ -1,25 +1,28 @@
-"""Slides entering a project, and found again later."""
+"""Slides and regions of slides entering a project, and found again later."""
 
 from __future__ import annotations
 
 import os
 import warnings
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_glands.atomic import replace_folder, staging_folder
 from napari_glands.errors import GlandsError
 from napari_glands.project.pixels import make_slide_group
-from napari_glands.project.schema import SlideEntry
+from napari_glands.project.schema import PartOfSlide, SlideEntry
 from napari_glands.settings import Settings
 
 if TYPE_CHECKING:
-    from napari_glands.slides import Slide
+    from napari_glands.slides import Region, Slide
 
-__all__ = ["enter", "opened", "relocated", "reopen"]
+__all__ = ["enter", "enter_region", "opened", "relocated", "reopen", "require_fit"]
 
 # Images up to this many pixels are copied into the project.
 COPY_PIXELS = 4096 * 4096
+# Less hardly holds a gland with its surroundings.
+SMALLEST_REGION_UM = 100.0
 
 
 def opened(source: str | Path | Slide, mpp: float | None, settings: Settings) -> Slide:
@@ -53,6 +56,48 @@ def enter(slide: Slide, project: Path, staging_root: Path) -> SlideEntry:
         mpp=slide.mpp,
         mpp_source=slide.mpp_source,
     )
+
+
+def require_fit(whole: Slide, region: Region, working_mpp: float) -> None:
+    """Refuse a region that cannot be worked on.
+
+    Raises
+    ------
+    GlandsError
+        When it is not inside the slide, too small, or too large to be worked on in one piece.
+    """
+    from napari_glands.slides import LARGEST_WHOLE, is_large
+
+    size = f"{region.width * whole.mpp:,.0f} × {region.height * whole.mpp:,.0f} µm"
+    if min(region.height, region.width) * whole.mpp < SMALLEST_REGION_UM:
+        raise GlandsError(
+            f"A region of {size} is too small to hold glands: draw one of at least "
+            f"{SMALLEST_REGION_UM:.0f} × {SMALLEST_REGION_UM:.0f} µm."
+        )
+    if is_large(whole.crop(region).grid(working_mpp)):
+        side = LARGEST_WHOLE**0.5 * working_mpp / 1000
+        raise GlandsError(
+            f"A region of {size} is too large to be reviewed in one piece: draw smaller ones, of "
+            f"up to about {side:.1f} × {side:.1f} mm each."
+        )
+
+
+def enter_region(
+    whole: Slide, entry: SlideEntry, region: Region, number: int, project: Path, staging_root: Path
+) -> SlideEntry:
+    """Make the folder of a new region of a slide, and return its record.
+
+    Its pixels are not copied: they are in the slide's file.
+    """
+    part = PartOfSlide(of=entry.id, number=number, **asdict(region))
+    slide = whole.crop(region, f"{entry.name} · region {number}")
+    target = project / "slides" / f"{slide.id}.zarr"
+    with staging_folder(staging_root) as staging:
+        built = staging / target.name
+        make_slide_group(built, slide, copied=False, source=entry.path)
+        replace_folder(built, target)
+    own = {"id": slide.id, "name": slide.name, "checksum": slide.checksum, "shape": slide.shape}
+    return entry.model_copy(update={**own, "region": part})
 
 
 def reopen(entry: SlideEntry, project: Path) -> Slide:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from napari_glands.project.folder import Project
 from napari_glands.project.missing import missing_images, same_exterior, same_model
 from napari_glands.project.schema import SlideEntry
+from napari_glands.project.taking_part import entries_for
 from napari_glands.settings import Settings
 
 __all__ = ["Replaced", "replaced_by"]
@@ -106,6 +108,8 @@ class _Look:
         # The others are left out by the steps.
         gone = missing_images(project)
         self.there = [entry for entry in project.slides if entry not in gone]
+        # Slides with regions leave the first steps to them.
+        self.found_in = [e for e in entries_for(project, "exterior") if e not in gone]
 
     def at(self, step: str) -> Replaced:
         # With all steps, what comes before makes what comes after out of date.
@@ -133,24 +137,26 @@ class _Look:
         project = self.project
         return [
             entry
-            for entry in self.there
+            for entry in self.found_in
             if project.facts(entry.id, "exterior")
-            and not same_exterior(project, self.settings, entry, self.there)
+            and not same_exterior(project, self.settings, entry, self.found_in)
         ]
 
     def _priors(self, remapped: list[SlideEntry]) -> list[SlideEntry]:
         project = self.project
-        old = self._outdated("priors", lambda e: project.priors_fingerprint(self.settings, e.id))
+        wanted = partial(project.priors_fingerprint, self.settings)
+        old = self._outdated("priors", lambda e: wanted(e.id), self.found_in)
         old += [e for e in remapped if e not in old and project.facts(e.id, "priors")]
         if not self.replace_curated:
             return [e for e in old if not project.has_curated_priors(e.id)]
         mine = (project.has_curated_priors, project.has_grown_priors)
-        return old + [e for e in self.there if e not in old and any(f(e.id) for f in mine)]
+        return old + [e for e in self.found_in if e not in old and any(f(e.id) for f in mine)]
 
     def _models(self, upstream: bool) -> tuple[str, ...]:
         if self.project.model_facts(self.name) is None:
             return ()
-        having = [e for e in self.project.slides if self.project.facts(e.id, "priors")]
+        teaching = entries_for(self.project, "train")
+        having = [e for e in teaching if self.project.facts(e.id, "priors")]
         same = same_model(self.project, self.settings, self.name, having)
         return () if same and not upstream else (self.name,)
 
@@ -161,6 +167,7 @@ class _Look:
         return self._outdated(
             "prediction",
             lambda e: self.project.prediction_fingerprint(self.settings, e.id, content),
+            self.there,
         )
 
     def _gland_count(self, entry: SlideEntry) -> tuple[int, int]:
@@ -171,11 +178,13 @@ class _Look:
         kept = sum(row["state"] not in _UNDECIDED for row in table)
         return len(table) - kept, kept
 
-    def _outdated(self, result: str, wanted: Callable[[SlideEntry], str]) -> list[SlideEntry]:
-        """Return the slides that have a result which is not the one that would be made."""
+    def _outdated(
+        self, result: str, wanted: Callable[[SlideEntry], str], entries: Sequence[SlideEntry]
+    ) -> list[SlideEntry]:
+        """Return which slides have a result that is not the one that would be made."""
         return [
             entry
-            for entry in self.there
+            for entry in entries
             if self.project.facts(entry.id, result)
             and self._facts(entry, result).get("fingerprint") != wanted(entry)
         ]

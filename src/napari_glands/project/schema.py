@@ -14,15 +14,25 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from napari_glands.atomic import write_json
 from napari_glands.errors import GlandsError
 from napari_glands.settings import Settings
+from napari_glands.slides.grid import Region
 
-__all__ = ["MIGRATIONS", "SCHEMA_VERSION", "ProjectFile", "SlideEntry", "StepRecord"]
+__all__ = [
+    "MIGRATIONS",
+    "SCHEMA_VERSION",
+    "PartOfSlide",
+    "ProjectFile",
+    "SlideEntry",
+    "StepRecord",
+]
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 # From version n to n + 1, as plain JSON data.
 MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {
     # Glands have states and priors strokes since: read where they are, absent in older folders.
     1: lambda data: {**data, "schema_version": 2},
+    # Slides have regions since.
+    2: lambda data: {**data, "schema_version": 3},
 }
 
 
@@ -30,8 +40,34 @@ class _Record(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class PartOfSlide(_Record):
+    """Which part of which slide a region is.
+
+    Attributes
+    ----------
+    of
+        Id of the slide.
+    number
+        Of the region among those of the slide, from 1; is not given twice.
+    y, x, height, width
+        Where it is, in level-0 pixels.
+    """
+
+    of: str
+    number: int
+    y: int
+    x: int
+    height: int
+    width: int
+
+    @property
+    def place(self) -> Region:
+        """Where it is on the slide."""
+        return Region(self.y, self.x, self.height, self.width)
+
+
 class SlideEntry(_Record):
-    """One slide of a project.
+    """One slide of a project, or a region of one that is worked on like a slide.
 
     Attributes
     ----------
@@ -50,6 +86,9 @@ class SlideEntry(_Record):
         µm per level-0 pixel.
     mpp_source
         Where `mpp` comes from.
+    region
+        Which part of which slide it is; None for a whole slide. A region has the path of its
+        slide.
     """
 
     id: str
@@ -59,6 +98,7 @@ class SlideEntry(_Record):
     shape: tuple[int, int]
     mpp: float
     mpp_source: Literal["metadata", "given", "default"]
+    region: PartOfSlide | None = None
 
 
 class StepRecord(_Record):
@@ -112,6 +152,8 @@ class ProjectFile(_Record):
         Provenance of the latest run by step.
     measurements
         By slide id, the fingerprint of the prediction that its table was made from.
+    removed
+        Regions that the user removed; what was made of them is still there, for their return.
     """
 
     schema_version: int = SCHEMA_VERSION
@@ -120,6 +162,7 @@ class ProjectFile(_Record):
     settings: Settings = Settings()
     steps: dict[str, StepRecord] = {}
     measurements: dict[str, str] = {}
+    removed: list[SlideEntry] = []
 
 
 def read_project_file(path: Path) -> tuple[ProjectFile, int]:

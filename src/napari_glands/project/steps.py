@@ -30,6 +30,7 @@ from napari_glands.project.rounds import record_change
 from napari_glands.project.runs import recorded_run
 from napari_glands.project.schema import SlideEntry
 from napari_glands.project.summary import RunSummary, summarise
+from napari_glands.project.taking_part import entries_for
 from napari_glands.project.teaching import decided_glands
 from napari_glands.settings import Settings
 
@@ -112,7 +113,7 @@ def run_exterior(
 
     settings, cancel = _begin(project, settings), cancel or CancelToken()
     check_cluster(settings.exterior)
-    there = reachable(project, project.slides, "exterior", report)
+    there = reachable(project, entries_for(project, "exterior"), "exterior", report)
     kept, todo = _split(
         project, lambda entry: same_exterior(project, settings, entry, there), there
     )
@@ -361,7 +362,7 @@ def run_predict(
             (project.facts(entry.id, "prediction") or {}).get("fingerprint")
             == project.prediction_fingerprint(settings, entry.id, content)
         ),
-        reachable(project, project.slides, "predict", report),
+        reachable(project, entries_for(project, "predict"), "predict", report),
     )
     if saved and not todo:
         return _nothing_to_do("predict", kept, report)
@@ -604,11 +605,12 @@ def _having_current_prediction(
 
 def _having(project: Project, result: str, report: Report, step: str) -> list[SlideEntry]:
     """Return the slides that have a result; say which are left out."""
-    having = [e for e in project.slides if project.facts(e.id, result) is not None]
+    taking_part = entries_for(project, step)
+    having = [e for e in taking_part if project.facts(e.id, result) is not None]
     before = "predict" if result == "prediction" else result
     if not having:
         raise GlandsError(f"No slide has a result of the step `{before}` yet: run it first.")
-    missing = [e.name for e in project.slides if e not in having]
+    missing = [e.name for e in taking_part if e not in having]
     if missing:
         names = ", ".join(missing)
         report(Event(step, 0, f"Left out, because the step {before} is missing: {names}"))

@@ -10,6 +10,7 @@ from napari_glands.errors import GlandsError
 from napari_glands.jobs import Outcome
 from napari_glands.progress import Event
 from napari_glands.project import Project, steps
+from napari_glands.project.taking_part import entries_for
 from napari_glands.settings import Settings
 
 if TYPE_CHECKING:
@@ -193,7 +194,8 @@ def choose_cluster(session: Session, cluster: int) -> None:
     first = shown.slide.id
 
     def job(project: Project, settings: Settings, report: Any, cancel: Any) -> int:
-        others = [entry.id for entry in project.slides if entry.id != first] if shared else []
+        mapped = [entry.id for entry in entries_for(project, "exterior")]
+        others = [slide_id for slide_id in mapped if slide_id != first] if shared else []
         ids = [first, *(i for i in others if project.facts(i, "exterior"))]
         for number, slide_id in enumerate(ids):
             cancel.check()

@@ -83,7 +83,7 @@ def copy_project(project: Project, target: Path) -> Project:
     except (OSError, shutil.Error) as error:
         raise GlandsError(f"Cannot copy the project to {target}: {error}.") from error
     copy = Project.open(target, read_only=False)
-    for entry in copy.slides:
+    for entry in (e for e in copy.slides if e.region is None):
         source = (project.path / entry.path).resolve()
         # The project's own copies of images came along; files beside the project did not.
         if source.exists() and not source.is_relative_to(project.path):
