@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import ClassVar, Literal, get_args
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Literal, Self, get_args
 
 import numpy as np
 
 from napari_glands.settings import Settings
-from napari_glands.slides.grid import Grid
+from napari_glands.slides.grid import Grid, Window
 
 __all__ = ["DECIDED", "STATES", "USED", "Curated", "Row", "State"]
 
@@ -64,6 +64,8 @@ class Curated:
     """
 
     noun: ClassVar[str] = "object"
+    planes: ClassVar[tuple[str, ...]] = ("labels",)
+    """Names of the arrays (y, x)."""
 
     slide_id: str
     grid: Grid
@@ -95,6 +97,18 @@ class Curated:
         """Share of the slide's area that counts, as the table says."""
         used = sum(row.area_um2 for row in self.table if row.state in USED)
         return float(used / (self.labels.size * self.grid.pixel_area_um2))
+
+    def window(self, window: Window) -> Self:
+        """Return what lies in a window, held in memory: its pixels, and the rows of its labels.
+
+        Areas in the table stay those of whole objects.
+        """
+        planes: dict[str, Any] = {
+            name: np.array(getattr(self, name)[window.slices]) for name in self.planes
+        }
+        present = set(np.unique(planes["labels"]).tolist())
+        table = tuple(row for row in self.table if row.id in present)
+        return replace(self, grid=self.grid.window(window), table=table, **planes)
 
     def drawn(self, label: int) -> Row:
         """Return the row of a label that was drawn by hand; its area is still 0."""

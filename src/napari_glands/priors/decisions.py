@@ -12,6 +12,7 @@ from skimage import segmentation
 from napari_glands.priors.curated import USED, Curated, State
 from napari_glands.priors.prior import MARK_BACKGROUND, MARK_IGNORE, Priors
 from napari_glands.settings import Settings
+from napari_glands.slides.blocks import blocks
 from napari_glands.slides.label_resampling import nearest
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
 ]
 
 BACKGROUND, EXTERIOR, INTERIOR, UNDECIDED, IGNORE = 0, 1, 2, 254, 255
+_COUNTED_SIDE = 4096  # pixels that strokes are counted in at a time
 TAKEN: tuple[State, ...] = ("accepted", "edited")
 """States of what the user took for gland."""
 
@@ -113,7 +115,8 @@ def count_decisions(priors: Priors, glands: Curated | None = None) -> dict[str, 
     rows = [*priors.table, *(() if glands is None else glands.table)]
     states = Counter(row.state for row in rows)
     counts: dict[str, int] = {state: states[state] for state in (*TAKEN, "rejected")}
-    return {**counts, "marked": int(np.count_nonzero(priors.marks))}
+    parts = (part.core.slices for part in blocks(priors.grid.shape, _COUNTED_SIDE, 0))
+    return {**counts, "marked": sum(int(np.count_nonzero(priors.marks[part])) for part in parts)}
 
 
 def _cores(labels: np.ndarray, rim: float) -> np.ndarray:

@@ -34,6 +34,7 @@ class Glands(Curated):
     """
 
     noun: ClassVar[str] = "gland"
+    planes: ClassVar[tuple[str, ...]] = ("labels", "probability")
 
     table: tuple[Gland, ...]
     probability: np.ndarray = field(kw_only=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy import ndimage as ndi
 from skimage import color
@@ -28,28 +30,33 @@ def fine_texture(rgb: np.ndarray, sigma: float) -> np.ndarray:
     return np.sqrt(np.maximum(square - mean**2, 0))
 
 
-def gland_likeness(rgb: np.ndarray, exterior: np.ndarray, mpp: float) -> np.ndarray:
+def gland_likeness(
+    rgbs: Sequence[np.ndarray], exteriors: Sequence[np.ndarray], mpp: float
+) -> list[np.ndarray]:
     """Much exterior around and little fine texture, each in standard deviations of the image.
 
     Parameters
     ----------
-    rgb
-        uint8 (y, x, 3).
-    exterior
-        float (y, x) exterior map of the same pixels.
+    rgbs
+        uint8 (y, x, 3) each: an image, or some fields of one.
+    exteriors
+        float (y, x) each: exterior maps of the same pixels.
     mpp
         Pixel size in µm.
 
     Returns
     -------
-    ndarray
-        float32 (y, x), higher is more gland-like; only its order within the image matters.
+    list of ndarray
+        float32 (y, x) each, higher is more gland-like; only the order of all pixels matters.
     """
     surround = _SURROUND_UM / mpp
-    around = ndi.gaussian_filter(exterior.astype(np.float32), surround)
-    texture = ndi.gaussian_filter(fine_texture(rgb, _TEXTURE_UM / mpp), surround)
-    return _standard(around) - _standard(texture)
+    around = [ndi.gaussian_filter(e.astype(np.float32), surround) for e in exteriors]
+    texture = [ndi.gaussian_filter(fine_texture(rgb, _TEXTURE_UM / mpp), surround) for rgb in rgbs]
+    pairs = zip(_standard(around), _standard(texture), strict=True)
+    return [much - little for much, little in pairs]
 
 
-def _standard(values: np.ndarray) -> np.ndarray:
-    return (values - values.mean()) / (values.std() + 1e-6)
+def _standard(fields: list[np.ndarray]) -> list[np.ndarray]:
+    values = np.concatenate([field.ravel() for field in fields])
+    mean, deviation = values.mean(), values.std() + 1e-6
+    return [(field - mean) / deviation for field in fields]

@@ -67,6 +67,7 @@ class Priors(Curated):
     """
 
     noun: ClassVar[str] = "prior"
+    planes: ClassVar[tuple[str, ...]] = ("labels", "exterior", "marks")
 
     table: tuple[Prior, ...]
     exterior: np.ndarray = field(kw_only=True)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 
 from napari_glands.exterior.glass import glass_of
@@ -19,7 +22,7 @@ from napari_glands.priors.prior import Priors
 from napari_glands.settings import Settings
 from napari_glands.slides import Slide
 
-__all__ = ["BACKGROUND", "EXTERIOR", "IGNORE", "INTERIOR", "proposal_map", "proposals_in"]
+__all__ = ["BACKGROUND", "EXTERIOR", "IGNORE", "INTERIOR", "Known", "proposal_map", "proposals_in"]
 
 
 def proposal_map(
@@ -55,41 +58,80 @@ def proposal_map(
     settings = settings or priors.settings
     rgb = slide.read(settings.general.working_mpp)
     decided = decisions(priors, settings=settings) if decided is None else decided
-    return proposals_in(rgb, priors, decided, settings)
+    return proposals_in([Known(rgb, priors, decided)], settings)[0]
 
 
-def proposals_in(
-    rgb: np.ndarray, priors: Priors, decided: np.ndarray, settings: Settings
-) -> np.ndarray:
-    """Return the proposal map of pixels, uint8 (y, x, 3), that were read already."""
-    grid, used = priors.grid, priors.used
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What is known of a slide, or of a field of one, before it is learned from.
+
+    Attributes
+    ----------
+    rgb
+        uint8 (y, x, 3): its pixels at the grid of the priors.
+    priors
+        Its priors.
+    decided
+        uint8 (y, x): what the user decided (`decisions`).
+    """
+
+    rgb: np.ndarray
+    priors: Priors
+    decided: np.ndarray
+
+
+def proposals_in(fields: Sequence[Known], settings: Settings) -> list[np.ndarray]:
+    """Return the proposal maps, uint8 (y, x), of a slide or of fields of one.
+
+    Which tissue is the least and the most gland-like is told from all the fields together: one of
+    them may be gland throughout.
+    """
+    grid, train = fields[0].priors.grid, settings.train
     mpp = grid.pixel_area_um2**0.5
-    likeness = gland_likeness(rgb, priors.exterior / np.float32(255), mpp)
-    glass = glass_of(rgb, mpp)
-    train = settings.train
+    priors = [field.priors for field in fields]
+    exteriors = [found.exterior / np.float32(255) for found in priors]
+    likeness = gland_likeness([field.rgb for field in fields], exteriors, mpp)
+    glass = [glass_of(field.rgb, mpp) for field in fields]
+    tissue = [~bare for bare in glass]
+    sure = _sure_exterior(likeness, priors, train.positive_fraction, tissue)
+    least = _least(likeness, tissue, train.negative_fraction)
 
-    proposal = np.full(grid.shape, IGNORE, np.uint8)
-    proposal[_sure_exterior(likeness, priors, train.positive_fraction, ~glass)] = EXTERIOR
-    proposal[glass | _least(likeness, ~glass, train.negative_fraction)] = BACKGROUND
-    proposal[gland_area(priors, settings)] = EXTERIOR
-    proposal[used] = INTERIOR
-    return np.where(decided == UNDECIDED, proposal, decided)
+    proposals = []
+    for i, field in enumerate(fields):
+        proposal = np.full(field.rgb.shape[:2], IGNORE, np.uint8)
+        proposal[sure[i]] = EXTERIOR
+        proposal[glass[i] | least[i]] = BACKGROUND
+        proposal[gland_area(field.priors, settings)] = EXTERIOR
+        proposal[field.priors.used] = INTERIOR
+        proposals.append(np.where(field.decided == UNDECIDED, proposal, field.decided))
+    return proposals
 
 
-def _least(values: np.ndarray, among: np.ndarray, share: float) -> np.ndarray:
+def _least(values: list[np.ndarray], among: list[np.ndarray], share: float) -> list[np.ndarray]:
     """Mark the smallest `share` of the values among some pixels."""
-    return among & (values <= np.quantile(values[among], share)) if among.any() else among
+    seen = _chosen(values, among)
+    if not seen.size:
+        return among
+    bound = np.quantile(seen, share)
+    return [mask & (field <= bound) for field, mask in zip(values, among, strict=True)]
 
 
 def _sure_exterior(
-    likeness: np.ndarray, priors: Priors, share: float, tissue: np.ndarray
-) -> np.ndarray:
+    likeness: list[np.ndarray], priors: list[Priors], share: float, tissue: list[np.ndarray]
+) -> list[np.ndarray]:
     """The most gland-like `share` of the tissue, out of the pixels nearer to exterior than not.
 
     Without the second condition smooth pale tissue would count as gland-like.
     """
-    clear = tissue & (priors.exterior > 127)
-    count = min(int(share * tissue.sum()), int(clear.sum()))
+    clear = [mask & (found.exterior > 127) for mask, found in zip(tissue, priors, strict=True)]
+    seen = _chosen(likeness, clear)
+    count = min(int(share * sum(int(mask.sum()) for mask in tissue)), seen.size)
     if count == 0:
-        return np.zeros(likeness.shape, bool)
-    return clear & (likeness >= np.partition(likeness[clear], -count)[-count])
+        return [np.zeros(mask.shape, bool) for mask in clear]
+    bound = np.partition(seen, -count)[-count]
+    return [mask & (field >= bound) for field, mask in zip(likeness, clear, strict=True)]
+
+
+def _chosen(values: list[np.ndarray], masks: list[np.ndarray]) -> np.ndarray:
+    """The values of all fields that masks choose, one after another."""
+    return np.concatenate([field[mask] for field, mask in zip(values, masks, strict=True)])

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,10 @@ from napari_glands.exterior.sampling import Stain, density_planes, stain_of
 from napari_glands.live import LiveView, Wish
 from napari_glands.priors import Curated, Priors, teaching
 from napari_glands.priors.decisions import count_decisions, decisions, teaching_pixels
-from napari_glands.priors.proposals import proposals_in
+from napari_glands.priors.proposals import Known, proposals_in
 from napari_glands.progress import Cancelled, CancelToken, Event, Picture, Report, ignore
 from napari_glands.segmentation.data import Lesson
+from napari_glands.segmentation.fields import Field, fields_of
 from napari_glands.segmentation.fitting import OnStep, fit_round
 from napari_glands.segmentation.live import gland_picture
 from napari_glands.segmentation.model import Model
@@ -36,10 +38,9 @@ __all__ = ["rounds_of", "train"]
 
 @dataclass(frozen=True, eq=False)
 class _Pupil:
-    """One slide with what is known of it before training."""
+    """One slide, or a field of a large one, with what is known of it before training."""
 
-    slide: Slide
-    priors: Priors
+    field: Field
     decided: np.ndarray
     density: np.ndarray
     stain: Stain
@@ -63,10 +64,14 @@ class _School:
     cancel: CancelToken
     live: LiveView
 
+    @property
+    def teachers(self) -> list[_Pupil]:
+        """Those that teach in round 1."""
+        return [pupil for pupil in self.pupils if pupil.teaches]
+
     def first_lessons(self) -> list[Lesson]:
-        """Return the proposals of the slides that teach."""
-        teachers = [pupil for pupil in self.pupils if pupil.teaches]
-        return [pupil.lesson(first_pseudo_mask(pupil.proposal)) for pupil in teachers]
+        """Return the proposals of those that teach."""
+        return [pupil.lesson(first_pseudo_mask(pupil.proposal)) for pupil in self.teachers]
 
     def next_lessons(self) -> list[Lesson]:
         """Let the network answer on every slide, and turn its sure answers into lessons."""
@@ -74,10 +79,10 @@ class _School:
         return [pupil.lesson(self._next_target(pupil)) for pupil in self.pupils]
 
     def picture(self, wish: Wish) -> Picture | None:
-        """Draw what the network sees now in a slide of the school."""
+        """Draw what the network sees now in a slide of the school, or in a field of one."""
         for pupil in self.pupils:
-            if pupil.slide.id == wish.slide_id:
-                grid, device = pupil.priors.grid, self.device
+            if pupil.field.is_seen(wish):
+                grid, device = pupil.field.priors.grid, self.device
                 return gland_picture(self.network, wish, grid, pupil.density, pupil.stain, device)
         return None
 
@@ -94,7 +99,7 @@ class _School:
             self.device,
             lambda _: self.cancel.check(),
         )
-        return next_pseudo_mask(probability, pupil.priors, pupil.decided, self.settings)
+        return next_pseudo_mask(probability, pupil.field.priors, pupil.decided, self.settings)
 
 
 def train(
@@ -113,9 +118,10 @@ def train(
     """Train a model on the priors of slides, and on what the user decided.
 
     Round 1 learns from the proposal maps of the slides whose priors cover enough of them; every
-    further round from the sure answers of the round before, on all slides. What the user decided
-    on priors and glands, and marked, stands above both, and counts more. No ground truth is read,
-    and none decides when to stop: the budget is fixed, and the weights are their running average.
+    further round from the sure answers of the round before, on all slides. Of a slide that is too
+    large to be held, fields are learned from, each like a slide. What the user decided on priors
+    and glands, and marked, stands above both, and counts more. No ground truth is read, and none
+    decides when to stop: the budget is fixed, and the weights are their running average.
 
     Parameters
     ----------
@@ -157,15 +163,12 @@ def train(
     """
     settings, cancel = settings or Settings(), cancel or CancelToken()
     curated = list(glands or [None] * len(priors))
-    teachers = _teachers(slides, priors, curated, settings, start)
+    fields, teaches = _fields(slides, priors, curated, settings, start)
     device = choose_device(settings.general.device)
     network, encoder = _network(settings, start)
     report(Event("train", 0.0, f"Training on {device.reason}; {encoder.reason}"))
     clock = time.perf_counter()
-    pupils = [
-        _pupil(*known, settings, i in teachers, cancel)
-        for i, known in enumerate(zip(slides, priors, curated, strict=True))
-    ]
+    pupils = _pupils(fields, teaches, settings, cancel)
     school = _School(network, pupils, settings, device, report, cancel, live or LiveView())
     with tempfile.TemporaryDirectory() as scratch:
         metrics = _run_rounds(school, start, run_dir or Path(scratch))
@@ -176,7 +179,7 @@ def train(
         "encoder_reason": encoder.reason,
         "started_from": f"{start.name}@{start.checksum}" if start else None,
         "device": device.reason,
-        "taught_by": [slides[i].id for i in teachers],
+        "taught_by": list(dict.fromkeys(fields[i].slide.id for i in sorted(teaches))),
         "slides": [slide.id for slide in slides],
         "decisions": {
             p.slide_id: count_decisions(p, g) for p, g in zip(priors, curated, strict=True)
@@ -187,25 +190,30 @@ def train(
     return Model(name, settings, weights, metrics, provenance)
 
 
-def _teachers(
+def _fields(
     slides: Sequence[Slide],
     priors: Sequence[Priors],
     glands: Sequence[Curated | None],
     settings: Settings,
     start: Model | None,
-) -> list[int]:
-    """Choose the slides that teach first; refuse what cannot be learned from."""
+) -> tuple[list[Field], set[int]]:
+    """Return what is trained on, and what of it teaches first; refuse what nothing can be learned
+    from.
+    """
     if not len(slides) == len(priors) == len(glands) or not slides:
         raise GlandsError("Training needs the priors of at least one slide: run stage 1 first.")
-    teachers = teaching(priors, settings, glands)
-    if not teachers and start is None:
+    for slide, found, curated in zip(slides, priors, glands, strict=True):
+        _check_fit(slide, found, curated, settings.general.working_mpp)
+    fields = fields_of(slides, priors, glands)
+    teaches = teaching(
+        [field.priors for field in fields], settings, [field.glands for field in fields]
+    )
+    if not teaches and start is None:
         raise GlandsError(
             "No prior was found in any slide, so there is nothing to learn from: draw a few "
             "glands by hand, choose another exterior cluster, or lower the smallest solidity."
         )
-    for slide, found, curated in zip(slides, priors, glands, strict=True):
-        _check_fit(slide, found, curated, settings.general.working_mpp)
-    return teachers
+    return fields, set(teaches)
 
 
 def _check_fit(slide: Slide, priors: Priors, glands: Curated | None, mpp: float) -> None:
@@ -235,8 +243,9 @@ def _run_rounds(school: _School, start: Model | None, run_dir: Path) -> dict[str
     losses: list[float] = []
     try:
         lessons = school.next_lessons() if start else school.first_lessons()
+        learning = school.pupils if start else school.teachers
         for n in range(1, rounds + 1):
-            on_step = _speaking(school, n, rounds, len(lessons))
+            on_step = _speaking(school, n, rounds, learning)
             folder = run_dir / f"round-{before + n}"
             network, device = school.network, school.device
             loss = fit_round(
@@ -245,7 +254,7 @@ def _run_rounds(school: _School, start: Model | None, run_dir: Path) -> dict[str
             losses.append(loss)
             cancel.check()
             if n < rounds:
-                lessons = school.next_lessons()
+                lessons, learning = school.next_lessons(), school.pupils
     except Cancelled:
         if not losses:
             raise
@@ -262,8 +271,9 @@ def rounds_of(model: Model) -> int:
     return int(model.metrics.get("rounds", 0)) + int(model.metrics.get("rounds_before", 0))
 
 
-def _speaking(school: _School, number: int, rounds: int, slides: int) -> OnStep:
+def _speaking(school: _School, number: int, rounds: int, learning: Sequence[_Pupil]) -> OnStep:
     """Tell the steps of a round as progress of all rounds."""
+    slides = len({pupil.field.number for pupil in learning})
     noun = "slide" if slides == 1 else "slides"
     message = f"Round {number} of {rounds}, learning from {slides} {noun}"
 
@@ -274,22 +284,25 @@ def _speaking(school: _School, number: int, rounds: int, slides: int) -> OnStep:
     return on_step
 
 
-def _pupil(
-    slide: Slide,
-    priors: Priors,
-    glands: Curated | None,
-    settings: Settings,
-    teaches: bool,
-    cancel: CancelToken,
-) -> _Pupil:
-    """Read a slide at the working resolution; half precision keeps many slides in memory."""
-    cancel.check()
+def _pupils(
+    fields: Sequence[Field], teaches: Collection[int], settings: Settings, cancel: CancelToken
+) -> list[_Pupil]:
+    """Read what is trained on at the working resolution, slide by slide."""
     mpp = settings.general.working_mpp
-    rgb = slide.read(mpp)
-    density = density_planes(rgb).astype(np.float16)
-    decided = decisions(priors, glands, settings)
-    proposal = proposals_in(rgb, priors, decided, settings)
-    return _Pupil(slide, priors, decided, density, stain_of(slide, mpp), proposal, teaches)
+    pupils = []
+    for _, same_slide in groupby(enumerate(fields), key=lambda field: field[1].number):
+        numbers, of_slide = zip(*same_slide, strict=True)
+        known = []
+        for field in of_slide:
+            cancel.check()
+            decided = decisions(field.priors, field.glands, settings)
+            known.append(Known(field.read(mpp), field.priors, decided))
+        stain, proposals = stain_of(of_slide[0].slide, mpp), proposals_in(known, settings)
+        for i, field, seen, proposal in zip(numbers, of_slide, known, proposals, strict=True):
+            # Half precision keeps many slides in memory.
+            density = density_planes(seen.rgb).astype(np.float16)
+            pupils.append(_Pupil(field, seen.decided, density, stain, proposal, i in teaches))
+    return pupils
 
 
 def _network(settings: Settings, start: Model | None) -> tuple[GlandPSPNet, EncoderChoice]:

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from napari_glands.slides.blocks import blocks
-from napari_glands.slides.grid import Window
+from napari_glands.slides.grid import Grid, Region, Window
+from napari_glands.slides.slide import Slide
+from napari_glands.slides.tissue import tissue_mask, tissue_share
 
-__all__ = ["cut", "spread"]
+__all__ = ["cut", "spread", "tissue_windows"]
+
+_LEAST_TISSUE = 0.25  # share of a window
 
 
 def cut(windows: Iterable[Window], side: int) -> list[Window]:
@@ -37,3 +41,32 @@ def _along_curve(window: Window) -> int:
     return sum(
         ((window.y >> n & 1) << (2 * n + 1)) | ((window.x >> n & 1) << (2 * n)) for n in range(bits)
     )
+
+
+def tissue_windows(
+    slide: Slide, grid: Grid, side: int, least: float = _LEAST_TISSUE
+) -> list[Window]:
+    """Cut a slide into windows, and return those of which a share at least is tissue.
+
+    Parameters
+    ----------
+    slide
+        The slide.
+    grid
+        Of all of it; the windows are in its pixels.
+    side
+        Side of the windows in pixels.
+    least
+        The share.
+    """
+    mask, of_mask = tissue_mask(slide)
+    return [
+        window
+        for window in cut([Window(0, 0, *grid.shape)], side)
+        if tissue_share(mask, of_mask, _region(grid.window(window))) >= least
+    ]
+
+
+def _region(grid: Grid) -> Region:
+    """Return what a grid covers, in whole level-0 pixels."""
+    return Region(*(round(n) for n in (*grid.origin, *grid.slide_shape)))
