@@ -5,11 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from torchvision import tv_tensors
+from skimage import color
+from torch.utils.data import DataLoader
+from torchvision.transforms import functional
 
 from napari_glands.exterior.sampling import Stain
 from napari_glands.priors.proposals import IGNORE
-from napari_glands.segmentation.augmentation import StainJitter, training_transform
+from napari_glands.segmentation.ahead import MadeAhead
+from napari_glands.segmentation.augmentation import draw_view, restained, turned
 from napari_glands.segmentation.data import GlandCrops, Lesson, network_input
 
 STAIN = Stain(np.array([0.3, 0.5, 0.2]), np.array([0.1, 0.2, 0.1]))
@@ -117,45 +120,82 @@ def test_network_input_is_standardised_and_bright_is_positive():
 
 def image(seed=0):
     generator = torch.Generator().manual_seed(seed)
-    return tv_tensors.Image(torch.rand(3, 12, 14, generator=generator))
+    return torch.rand(1, 3, 12, 14, generator=generator)
+
+
+def unmixed(density):
+    return torch.einsum("ncyx,cs->nsyx", density, torch.from_numpy(color.hed_from_rgb).float())
 
 
 def test_stain_jitter_of_strength_zero_changes_nothing():
     original = image()
-    torch.testing.assert_close(
-        StainJitter(0.0)(original).as_subclass(torch.Tensor), original, atol=1e-5, rtol=0
-    )
+    out = restained(original, [draw_view(3, 0.0)])
+    torch.testing.assert_close(out, original, atol=1e-5, rtol=0)
 
 
 def test_stain_jitter_scales_the_stains_within_its_strength():
-    jitter, original = StainJitter(0.2), image()
-    torch.manual_seed(0)
-    views = [jitter(original).as_subclass(torch.Tensor) for _ in range(30)]
-    unmixed = [torch.einsum("cyx,cs->syx", v, jitter._to_stain) for v in [original, *views]]
-    spread = torch.stack([u.std(dim=(1, 2)) for u in unmixed])
-    ratio = spread[1:] / spread[0]
+    original = image()
+    stains = unmixed(original)
+    views = [unmixed(restained(original, [draw_view(i, 0.2)])) for i in range(30)]
+    ratio = torch.cat([v.std(dim=(2, 3)) for v in views]) / stains.std(dim=(2, 3))
     assert 0.8 - 1e-4 <= ratio.min() < 0.9
     assert 1.1 < ratio.max() <= 1.2 + 1e-4
-    shift = torch.stack([u.mean(dim=(1, 2)) for u in unmixed])[1:]
+    shift = torch.cat([v.mean(dim=(2, 3)) for v in views])
     assert shift.std(dim=0).min() > 0
 
 
-def test_stain_jitter_leaves_masks_alone():
-    mask = tv_tensors.Mask(torch.randint(0, 3, (2, 12, 14)))
-    _, out = StainJitter(0.9)(image(), mask)
-    assert torch.equal(out, mask)
+def test_stains_are_scaled_and_shifted_as_the_view_says():
+    original, view = image(), draw_view(5, 0.3)
+    stains = unmixed(original)
+    gain, shift = (v[None, :, None, None] for v in (view.gain, view.shift))
+    expected = stains * gain + stains.std(dim=(2, 3), keepdim=True) * shift
+    torch.testing.assert_close(unmixed(restained(original, [view])), expected, atol=1e-4, rtol=1e-4)
 
 
 def test_masks_and_pixels_are_turned_together():
-    where = torch.zeros(1, 64, 64)
-    where[:, 10:30, 20:50] = 1
-    transform = training_transform(0.0)
-    for seed in range(5):
-        torch.manual_seed(seed)
-        pixels, mask = transform(
-            tv_tensors.Image(where.repeat(3, 1, 1)), tv_tensors.Mask(where.to(torch.uint8))
-        )
-        inside = mask[0] == 1
+    where = torch.zeros(5, 1, 64, 64)
+    where[:, :, 10:30, 20:50] = 1
+    views = [draw_view(seed, 0.0) for seed in range(5)]
+    pixels, masks = turned(where, where.to(torch.uint8), views)
+    assert masks.dtype == torch.uint8
+    for pixel, mask in zip(pixels[:, 0], masks[:, 0], strict=True):
+        inside = mask == 1
         assert inside.sum() > 100
-        assert pixels[0][inside].mean() > 0.9
-        assert pixels[0][mask[0] == 0].mean() < 0.1
+        assert pixel[inside].mean() > 0.9
+        assert pixel[mask == 0].mean() < 0.1
+
+
+def test_views_are_those_of_torchvision():
+    """Flips, rotation and scale mean what they do there."""
+    crop = torch.rand(1, 1, 40, 40)
+    generator = torch.Generator().manual_seed(7)
+    across, down = torch.rand(2, generator=generator) < 0.5
+    angle = float(torch.empty(1).uniform_(-180, 180, generator=generator))
+    scale = float(torch.empty(1).uniform_(0.8, 1.25, generator=generator))
+    flipped = crop.flip(-1) if across else crop
+    flipped = flipped.flip(-2) if down else flipped
+    expected = functional.affine(
+        flipped, angle, [0, 0], scale, [0, 0], functional.InterpolationMode.BILINEAR
+    )
+    found, _ = turned(crop, crop.to(torch.uint8), [draw_view(7, 0.0)])
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
+
+
+def test_a_batch_is_made_of_its_crops():
+    data = crops([lesson(seed=1), lesson((60, 70), seed=2)])
+    batch = data.__getitems__([4, 9, 2])
+    for n, index in enumerate([4, 9, 2]):
+        for made, alone in zip(batch, data[index], strict=True):
+            torch.testing.assert_close(made[n], alone, atol=1e-5, rtol=1e-5)
+
+
+def test_batches_made_ahead_are_the_same_and_an_error_in_one_is_raised():
+    loader = DataLoader(crops([lesson()], length=6), batch_size=2, collate_fn=list)
+    ahead = MadeAhead(loader)
+    assert len(ahead) == 3
+    for made, expected in zip(ahead, loader, strict=True):
+        assert equal(made, expected)
+    next(iter(ahead))  # left after the first: the thread ends with it
+    broken = MadeAhead(DataLoader([1, 2], collate_fn=lambda _: 1 / 0))
+    with pytest.raises(ZeroDivisionError):
+        next(iter(broken))

@@ -241,13 +241,13 @@ def test_cancel_before_the_start(slide, priors, fast):
 
 def test_cancel_keeps_the_running_average_of_the_weights(slide, priors, fast, monkeypatch):
     averages = []
-    update = fitting.EMAWeightAveraging.on_train_batch_end
+    update = fitting.WeightAveraging.on_train_batch_end
 
     def spied(callback, *args):
         update(callback, *args)
         averages.append({n: t.clone() for n, t in callback._average_model.state_dict().items()})
 
-    monkeypatch.setattr(fitting.EMAWeightAveraging, "on_train_batch_end", spied)
+    monkeypatch.setattr(fitting.WeightAveraging, "on_train_batch_end", spied)
     cancel, report, _ = cancelling(2)
     stopped = train([slide], [priors], fast, report=report, cancel=cancel)
     assert len(averages) == 2, "no batch after the cancel request"
@@ -268,6 +268,59 @@ def test_running_out_of_memory_in_a_batch_is_told_and_the_next_training_runs(
     assert "smaller batch size" in outcome.message
     again = train([slide], [priors], fast)
     assert same(model, again)
+
+
+@pytest.fixture
+def little_memory(monkeypatch):
+    """A device that holds no more than two crops; how many crops each step was tried with."""
+    tried, step = [], GlandModule.training_step
+
+    def narrow(module, batch, batch_idx):
+        tried.append(len(batch[0]))
+        if len(batch[0]) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
+        return step(module, batch, batch_idx)
+
+    monkeypatch.setattr(GlandModule, "training_step", narrow)
+    return tried
+
+
+def test_batches_that_do_not_fit_are_cut_into_parts(slide, priors, fast, little_memory):
+    events = []
+    wide = fast.updated("train", batch_size=8, rounds=1)
+    made = train([slide], [priors], wide, report=events.append)
+    assert little_memory == [8, 4] + [2] * 4 * 4  # of each of 4 steps, 4 parts
+    told = [e.message for e in events if "memory" in e.message]
+    assert [m.split(": ")[1] for m in told] == [
+        "going on with 4 at once, 2 times per step.",
+        "going on with 2 at once, 4 times per step.",
+    ]
+    steps = [e for e in events if e.values]
+    assert len(steps) == 4
+    assert steps[-1].fraction == pytest.approx(1)
+    assert made.metrics["stopped"] == "finished"
+    assert np.isfinite(made.metrics["losses"]).all()
+    assert same(made, train([slide], [priors], wide))
+
+
+def test_a_round_that_runs_out_of_memory_goes_on_from_its_checkpoint(
+    slide, priors, fast, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(fitting, "_STEPS_PER_EPOCH", 4)
+    sizes, step = [], GlandModule.training_step
+
+    def crowded(module, batch, batch_idx):
+        sizes.append(len(batch[0]))
+        if len(sizes) == 6:
+            raise torch.OutOfMemoryError
+        return step(module, batch, batch_idx)
+
+    monkeypatch.setattr(GlandModule, "training_step", crowded)
+    events = []
+    settings = fast.updated("train", batch_size=4, rounds=1, iterations=6)
+    train([slide], [priors], settings, run_dir=tmp_path, report=events.append)
+    assert sizes == [4] * 6 + [2] * 2 * 2
+    assert [round(6 * e.fraction) for e in events if e.values] == [1, 2, 3, 4, 5, 5, 6]
 
 
 def test_training_goes_on_from_a_model(model, slide, priors, fast):

@@ -8,14 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch.utils.data import Dataset
-from torchvision import tv_tensors
 
 from napari_glands.exterior.sampling import Stain
 from napari_glands.priors.proposals import IGNORE
-from napari_glands.segmentation.augmentation import training_transform
+from napari_glands.segmentation.augmentation import draw_view, restained, turned
 from napari_glands.segmentation.network import STRIDE
 
-__all__ = ["GlandCrops", "Lesson", "network_input"]
+__all__ = ["Batch", "GlandCrops", "Lesson", "network_input", "network_inputs"]
+
+Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
+"""Pixels (n, 3, y, x), pseudo mask and proposal (int64), and curated (bool), all (n, y, x)."""
 
 _GLAND_SHARE = 0.5  # share of the crops that are centred on a known gland pixel
 
@@ -44,23 +46,32 @@ class Lesson:
     proposal: np.ndarray
     curated: np.ndarray | None = None
 
-    @property
-    def masks(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Pseudo mask, proposal, and 1 where curated: each uint8 (y, x)."""
-        curated = np.zeros(self.proposal.shape, bool) if self.curated is None else self.curated
-        return self.pseudo_mask, self.proposal, curated.view(np.uint8)
+    def masks_in(self, window: tuple) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Pseudo mask, proposal, and 1 where curated, of a window: each uint8 (y, x)."""
+        proposal = self.proposal[window]
+        curated = np.zeros_like(proposal) if self.curated is None else self.curated[window]
+        return self.pseudo_mask[window], proposal, curated.view(np.uint8)
 
 
 def network_input(density: torch.Tensor, stain: Stain) -> torch.Tensor:
     """Standardise an optical density image (3, y, x); bright is positive, as in photographs."""
-    mean, std = (
-        torch.from_numpy(v.astype(np.float32))[:, None, None] for v in (stain.mean, stain.std)
+    return network_inputs(density[None], [stain])[0]
+
+
+def network_inputs(density: torch.Tensor, stains: Sequence[Stain]) -> torch.Tensor:
+    """Standardise optical density images (n, 3, y, x), each by its stain."""
+    means, stds = (
+        torch.from_numpy(np.stack(values).astype(np.float32))[:, :, None, None]
+        for values in ([s.mean for s in stains], [s.std for s in stains])
     )
-    return (mean - density) / std
+    return (means - density) / stds
 
 
 class GlandCrops(Dataset):
     """Crop ``i`` depends on the seed and ``i`` alone, so a resumed run sees what it would have.
+
+    Crops are made by the batch: torch's data loader hands over the numbers of a whole batch where
+    a data set has ``__getitems__``.
 
     Parameters
     ----------
@@ -87,32 +98,38 @@ class GlandCrops(Dataset):
         self._lessons = lessons
         self._side = -(-side // STRIDE) * STRIDE
         self._length = length
+        self._stain_jitter = stain_jitter
         self._seed = seed
-        self._transform = training_transform(stain_jitter)
         self._glands = [np.flatnonzero(lesson.pseudo_mask == 1) for lesson in lessons]
 
     def __len__(self) -> int:
         return self._length
 
-    def __getitem__(
-        self, index: int
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Return pixels (3, y, x), pseudo mask and proposal (int64) and curated (bool), (y, x)."""
-        rng = np.random.default_rng((*self._seed, index))
-        chosen = int(rng.integers(len(self._lessons)))
-        lesson = self._lessons[chosen]
-        window = self._place(lesson, self._glands[chosen], rng)
-        density = _crop(lesson.density, window, self._side, 0.0).astype(np.float32)
-        masks = np.stack([_crop(m[None], window, self._side, IGNORE)[0] for m in lesson.masks])
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(int(rng.integers(2**31)))
-            image, view = self._transform(
-                tv_tensors.Image(torch.from_numpy(density)),
-                tv_tensors.Mask(torch.from_numpy(masks)),
-            )
-        pixels = network_input(image.as_subclass(torch.Tensor), lesson.stain)
-        pseudo_mask, proposal, curated = view.as_subclass(torch.Tensor).long()
-        return pixels, pseudo_mask, proposal, curated == 1
+    def __getitem__(self, index: int) -> Batch:
+        """Return one crop: what `__getitems__` returns, without the first axis."""
+        pixels, pseudo_mask, proposal, curated = self.__getitems__([index])
+        return pixels[0], pseudo_mask[0], proposal[0], curated[0]
+
+    def __getitems__(self, indices: Sequence[int]) -> Batch:
+        """Return pixels (n, 3, y, x), pseudo mask and proposal (int64) and curated (bool)."""
+        shape = (len(indices), 3, self._side, self._side)
+        density, masks = torch.zeros(shape), torch.full(shape, IGNORE, dtype=torch.uint8)
+        lessons, views = [], []
+        for n, index in enumerate(indices):
+            rng = np.random.default_rng((*self._seed, index))
+            chosen = int(rng.integers(len(self._lessons)))
+            lesson = self._lessons[chosen]
+            y, x = self._place(lesson, self._glands[chosen], rng)
+            window = np.s_[..., y : y + self._side, x : x + self._side]
+            _fill(density[n], lesson.density[window])
+            for mask, cut in zip(masks[n], lesson.masks_in(window), strict=True):
+                _fill(mask, cut)
+            lessons.append(lesson)
+            views.append(draw_view(int(rng.integers(2**31)), self._stain_jitter))
+        density, masks = turned(density, masks, views)
+        pixels = network_inputs(restained(density, views), [lesson.stain for lesson in lessons])
+        pseudo_mask, proposal, curated = masks.unbind(1)
+        return pixels, pseudo_mask.long(), proposal.long(), curated == 1
 
     def _place(
         self, lesson: Lesson, glands: np.ndarray, rng: np.random.Generator
@@ -128,9 +145,7 @@ class GlandCrops(Dataset):
         return y, x
 
 
-def _crop(array: np.ndarray, corner: tuple[int, int], side: int, fill: float) -> np.ndarray:
-    """Cut a square out of (c, y, x), filled up where the array is too small."""
-    y, x = corner
-    part = array[:, y : y + side, x : x + side]
-    missing = [(0, side - n) for n in part.shape[1:]]
-    return np.pad(part, ((0, 0), *missing), constant_values=fill)
+def _fill(crop: torch.Tensor, cut: np.ndarray) -> None:
+    """Write what was cut out of a slide into the upper left of a crop, which may be larger."""
+    rows, columns = cut.shape[-2:]
+    crop[..., :rows, :columns] = torch.from_numpy(cut)

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import lightning as L
 import numpy as np
 import torch
-from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint, WeightAveraging
 from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 from safetensors import safe_open
 from safetensors.torch import load_model, save_model
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Subset
 
 from napari_glands.exterior.device import Device
 from napari_glands.progress import CancelToken
-from napari_glands.segmentation.data import GlandCrops, Lesson
+from napari_glands.segmentation.ahead import MadeAhead
+from napari_glands.segmentation.data import Batch, GlandCrops, Lesson
 from napari_glands.segmentation.module import GlandModule
 from napari_glands.segmentation.network import GlandPSPNet
 from napari_glands.settings import Settings
@@ -44,23 +48,78 @@ def fit_round(
     folder: Path,
     on_step: OnStep,
     cancel: CancelToken,
+    tell: Callable[[str], None] = _log.warning,
 ) -> float:
     """Train the network in place for one round; return the last smoothed loss.
 
     The round's finished weights, or its last checkpoint, are taken up when they lie in `folder`.
+    Where a batch does not fit into the device's memory, the round goes on from its last checkpoint
+    with smaller batches, of which as many make one step as make up the batch size; `tell` is given
+    a sentence about it.
+
+    Raises
+    ------
+    torch.OutOfMemoryError
+        When not even the smallest part of a batch fits.
     """
     finished = folder / "weights.safetensors"
     if finished.exists():
         load_model(network, finished)
         with safe_open(finished, "pt") as file:
             return float((file.metadata() or {}).get("loss", "nan"))
-    watcher = _Watcher(settings.train.iterations, settings.train.patience, on_step, cancel)
-    trainer = _trainer(settings, device, folder, watcher)
+    start = {name: tensor.cpu().clone() for name, tensor in network.state_dict().items()}
+    crops = _crops(lessons, settings, number)
+    for parts in _partitions(settings.train.batch_size):
+        if parts > 1:
+            network.load_state_dict(start)
+            tell(_smaller(settings.train.batch_size, parts))
+        watcher = _Watcher(settings.train.iterations, settings.train.patience, on_step, cancel)
+        if _fits(network, crops, settings, device, number, folder, watcher, parts):
+            break
+    network.eval().cpu().to(memory_format=torch.contiguous_format)
+    if not cancel.cancelled:
+        metadata = {"loss": repr(watcher.smoothed)}
+        save_model(network, str(finished.with_suffix(".part")), metadata)
+        finished.with_suffix(".part").replace(finished)
+    return watcher.smoothed
+
+
+def _partitions(batch_size: int) -> list[int]:
+    """Into how many equal parts a batch can be cut: the batch norm needs two crops in each."""
+    return [n for n in range(1, batch_size // 2 + 1) if batch_size % n == 0]
+
+
+def _smaller(batch_size: int, parts: int) -> str:
+    return (
+        f"The device has too little memory for {batch_size} crops at once: going on with "
+        f"{batch_size // parts} at once, {parts} times per step."
+    )
+
+
+def _fits(
+    network: GlandPSPNet,
+    crops: GlandCrops,
+    settings: Settings,
+    device: Device,
+    number: int,
+    folder: Path,
+    watcher: _Watcher,
+    parts: int,
+) -> bool:
+    """Train with batches cut into parts; return whether memory was enough.
+
+    Raises
+    ------
+    torch.OutOfMemoryError
+        When it was not, and the parts cannot be smaller.
+    """
     start = settings.train.omission_start * settings.train.iterations
     omission_step = round(start) if settings.train.omission and number == 1 else None
     seed = (settings.general.seed, number)
-    module = GlandModule(network.train(), settings.train, omission_step, seed)
-    data = _RoundData(lessons, settings, number)
+    network.train().to(memory_format=torch.channels_last)
+    module = GlandModule(network, settings.train, omission_step, seed)
+    data = _RoundData(crops, settings.train.batch_size, parts, ahead=device.name == "cuda")
+    trainer = _trainer(settings, device, folder, watcher, parts)
     # Torch's data loader draws from the global random state; the caller's is left alone.
     with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
         # Few workers and no validation set are meant; Lightning advises against both.
@@ -70,12 +129,29 @@ def fit_round(
             trainer.fit(module, data, ckpt_path=_checkpoint(folder), weights_only=True)
         except SIGTERMException as error:  # somebody ends the process: no defect
             raise KeyboardInterrupt from error
-    network.eval().cpu()
-    if not cancel.cancelled:
-        metadata = {"loss": repr(watcher.smoothed)}
-        save_model(network, str(finished.with_suffix(".part")), metadata)
-        finished.with_suffix(".part").replace(finished)
-    return watcher.smoothed
+        except torch.OutOfMemoryError:
+            if parts == _partitions(settings.train.batch_size)[-1]:
+                raise
+        else:
+            return True
+    network.cpu()
+    del module, trainer  # they hold gradients, averages and the optimiser's state
+    gc.collect()
+    if device.name == "cuda":
+        torch.cuda.empty_cache()
+    return False
+
+
+def _crops(lessons: Sequence[Lesson], settings: Settings, number: int) -> GlandCrops:
+    """Prepare the crops of a round, and of what Lightning looks ahead at its end."""
+    train, general = settings.train, settings.general
+    return GlandCrops(
+        lessons,
+        round(train.crop_um / general.working_mpp),
+        (train.iterations + _STEPS_PER_EPOCH) * train.batch_size,
+        train.stain_jitter,
+        (general.seed, number),
+    )
 
 
 class _RoundData(L.LightningDataModule):
@@ -84,25 +160,28 @@ class _RoundData(L.LightningDataModule):
     Lightning counts epochs differently in a run that goes on from a checkpoint; its steps agree.
     """
 
-    def __init__(self, lessons: Sequence[Lesson], settings: Settings, number: int) -> None:
+    def __init__(self, crops: GlandCrops, batch_size: int, parts: int, ahead: bool) -> None:
         super().__init__()
-        train, general = settings.train, settings.general
-        self._batch_size = train.batch_size
-        self._crops = GlandCrops(
-            lessons,
-            round(train.crop_um / general.working_mpp),
-            (train.iterations + _STEPS_PER_EPOCH) * train.batch_size,
-            train.stain_jitter,
-            (general.seed, number),
-        )
+        self._crops = crops
+        self._batch_size, self._parts = batch_size, parts
+        self._ahead = ahead
 
-    def train_dataloader(self) -> DataLoader:
+    def train_dataloader(self) -> Iterable[Batch]:
         """Crops of the next steps."""
         start = self._batch_size * (self.trainer.global_step if self.trainer else 0)
         stop = start + self._batch_size * _STEPS_PER_EPOCH
-        return DataLoader(
-            Subset(self._crops, range(start, stop)), batch_size=self._batch_size, num_workers=0
+        loader = DataLoader(
+            Subset(self._crops, range(start, stop)),
+            batch_size=self._batch_size // self._parts,
+            collate_fn=_as_made,
+            pin_memory=self._ahead,
         )
+        return MadeAhead(loader) if self._ahead else loader
+
+
+def _as_made(crops: Any) -> Any:
+    """Take a batch as the data set made it; torch would take it for a list of crops."""
+    return crops
 
 
 class _Watcher(Callback):
@@ -116,11 +195,19 @@ class _Watcher(Callback):
         self._on_step = on_step
         self._cancel = cancel
         self._recent: list[float] = []
+        self._seen = 0  # steps
         self._best, self._waited = np.inf, 0
         self.smoothed = float("nan")
 
+    def on_train_start(self, trainer, pl_module) -> None:
+        """Begin at the step of the checkpoint."""
+        self._seen = trainer.global_step
+
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
-        """Pass the figures of this step on, and look at the cancel request."""
+        """Pass the figures of a step on when it is done, and look at the cancel request."""
+        if trainer.global_step == self._seen:
+            return
+        self._seen = trainer.global_step
         values = {name: float(value) for name, value in trainer.logged_metrics.items()}
         self._recent.append(values["loss"])
         if len(self._recent) == _STEPS_PER_EPOCH:
@@ -160,18 +247,22 @@ class _Watcher(Callback):
         self.smoothed, self._recent = state_dict["smoothed"], list(state_dict["recent"])
 
 
-def _trainer(settings: Settings, device: Device, folder: Path, watcher: Callback) -> L.Trainer:
+def _trainer(
+    settings: Settings, device: Device, folder: Path, watcher: Callback, parts: int
+) -> L.Trainer:
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     checkpoints = ModelCheckpoint(
         folder, "last", save_on_train_epoch_end=True, enable_version_counter=False
     )
+    average = WeightAveraging(multi_avg_fn=get_ema_multi_avg_fn(_AVERAGE_DECAY))
     return L.Trainer(
         accelerator="gpu" if device.name == "cuda" else device.name,
         devices=1,
         precision="bf16-mixed" if device.bf16 else "32-true",
         max_steps=settings.train.iterations,
+        accumulate_grad_batches=parts,
         reload_dataloaders_every_n_epochs=1,
-        callbacks=[EMAWeightAveraging(decay=_AVERAGE_DECAY), watcher, checkpoints],
+        callbacks=[average, watcher, checkpoints],
         logger=CSVLogger(folder, name=None, version=""),
         log_every_n_steps=1,
         num_sanity_val_steps=0,

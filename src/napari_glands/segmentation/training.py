@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
@@ -246,10 +247,11 @@ def _run_rounds(school: _School, start: Model | None, run_dir: Path) -> dict[str
         learning = school.pupils if start else school.teachers
         for n in range(1, rounds + 1):
             on_step = _speaking(school, n, rounds, learning)
+            tell = partial(_say, school, (n - 1) / rounds)
             folder = run_dir / f"round-{before + n}"
             network, device = school.network, school.device
             loss = fit_round(
-                network, lessons, settings, device, before + n, folder, on_step, cancel
+                network, lessons, settings, device, before + n, folder, on_step, cancel, tell
             )
             losses.append(loss)
             cancel.check()
@@ -269,6 +271,11 @@ def _run_rounds(school: _School, start: Model | None, run_dir: Path) -> dict[str
 def rounds_of(model: Model) -> int:
     """Return how many rounds a model was trained for, with those of the ones it goes on from."""
     return int(model.metrics.get("rounds", 0)) + int(model.metrics.get("rounds_before", 0))
+
+
+def _say(school: _School, share: float, message: str) -> None:
+    """Tell of something that happened in a round, of which nothing is done yet."""
+    school.report(Event("train", share, message))
 
 
 def _speaking(school: _School, number: int, rounds: int, learning: Sequence[_Pupil]) -> OnStep:
