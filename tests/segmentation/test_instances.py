@@ -2,10 +2,18 @@
 
 import numpy as np
 import pytest
+from scipy import ndimage as ndi
+from skimage import measure, morphology, segmentation
+from skimage.metrics import adapted_rand_error
 
-from napari_glands.segmentation.instances import gland_instances
+from napari_glands.evaluation.annotator import object_f1
+from napari_glands.segmentation.instances import (
+    INSTANCE_HALO_UM,
+    block_instances,
+    gland_instances,
+)
 from napari_glands.settings import PredictSettings
-from napari_glands.slides import Grid
+from napari_glands.slides import Grid, Window, blocks
 
 SETTINGS = PredictSettings()  # threshold 0.5, smallest 1000 µm², holes 5000 µm², split 12 µm
 
@@ -117,3 +125,90 @@ def test_glands_are_numbered_without_holes():
     glands = gland_instances(probability, grid, SETTINGS)
     np.testing.assert_array_equal(np.unique(glands), np.arange(glands.max() + 1))
     assert glands.max() >= 4
+
+
+def blobs(seed, shape=(420, 380)):
+    """A probability map of glands that touch, are thin, have holes and leave the map."""
+    noise = np.random.default_rng(seed).normal(size=shape)
+    smooth = ndi.gaussian_filter(noise, 9) * 25 + ndi.gaussian_filter(noise, 2)
+    return (1 / (1 + np.exp(-smooth))).astype(np.float32), Grid(shape, shape, 1.24)
+
+
+def plainly(probability, grid, settings):
+    """The instances by the plain way: every operation on the whole map."""
+    mask = probability > settings.threshold
+    mask = morphology.remove_small_holes(
+        mask, max_size=int(grid.area_pixels(settings.max_hole_um2))
+    )
+    depth = ndi.distance_transform_edt(mask, sampling=grid.mpp)
+    depth = ndi.gaussian_filter(depth, grid.pixels(2.0)) * mask
+    peaks = morphology.h_maxima(depth, settings.split_um / 2) > 0
+    markers, pieces = measure.label(peaks), measure.label(mask, connectivity=1)
+    markers = np.where(mask & ~np.isin(pieces, pieces[peaks]), markers.max() + pieces, markers)
+    glands = segmentation.watershed(-depth, markers, mask=mask)
+    large = np.bincount(glands.ravel()) >= grid.area_pixels(settings.min_gland_um2)
+    large[0] = False
+    return np.where(large, large.cumsum(), 0)[glands]
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("split_um", [4.0, 20.0])
+def test_working_piece_by_piece_changes_nothing(seed, split_um):
+    probability, grid = blobs(seed)
+    settings = PredictSettings(split_um=split_um, min_gland_um2=200, max_hole_um2=300)
+    glands = gland_instances(probability, grid, settings)
+    assert glands.max() > 10
+    np.testing.assert_array_equal(glands, plainly(probability, grid, settings))
+
+
+def in_blocks(probability, grid, settings, side):
+    halo = round(grid.pixels(INSTANCE_HALO_UM))
+    found = np.zeros(grid.shape, np.int64)
+    for block in blocks(grid.shape, side, halo):
+        surrounded = probability[block.padded.slices]
+        found[block.core.slices] = block_instances(
+            surrounded, block.padded, block.core, grid.shape, grid, settings
+        )
+    return found
+
+
+def test_a_gland_on_the_border_of_blocks_has_one_number():
+    centres = [(y, x) for y in range(90, 1300, 210) for x in range(90, 1100, 230)]
+    probability, grid = discs(1.24, *((y, x, 70) for y, x in centres), size_um=(1320, 1150))
+    found = in_blocks(probability, grid, SETTINGS, 410)
+    whole = gland_instances(probability, grid, SETTINGS)
+    assert whole.max() == len(centres)
+    pairs = np.unique(np.stack([found.ravel(), whole.ravel()]), axis=1)
+    assert pairs.shape[1] == len(centres) + 1  # each gland is one, and the background too
+
+
+def test_blocks_find_nearly_all_glands_as_the_whole_map_has_them():
+    probability, grid = blobs(7, (1000, 900))
+    settings = PredictSettings(min_gland_um2=200, max_hole_um2=300)
+    whole = gland_instances(probability, grid, settings)
+    found = in_blocks(probability, grid, settings, 420)
+    assert (found > 0).any()
+    np.testing.assert_array_equal(found > 0, whole > 0)
+    ids, labels = np.unique(found, return_inverse=True)
+    labels = labels.reshape(found.shape)
+    assert abs(len(ids) - 1 - whole.max()) <= 0.01 * whole.max()
+    assert adapted_rand_error(whole, labels)[0] < 0.01
+    assert object_f1(labels, whole) > 0.99
+
+
+def test_a_speck_is_judged_by_all_of_it():
+    probability, grid = discs(1.24, (248, 248, 22), size_um=(500, 500))  # 1520 µm² across 4 blocks
+    found = in_blocks(probability, grid, SETTINGS, 200)
+    np.testing.assert_array_equal(found > 0, probability > 0.5)
+    assert len(np.unique(found)) == 2
+
+
+def test_blocks_number_by_place_and_not_by_what_else_is_there():
+    probability, grid = discs(1.24, (300, 300, 60), (900, 900, 60), size_um=(1200, 1200))
+    shape = (40_000, 60_000)  # of a slide whose numbers do not fit into 32 bits
+    far = Window(39_000, 59_000, *grid.shape)
+    numbers = np.unique(block_instances(probability, far, far, shape, grid, SETTINGS))
+    assert numbers.dtype == np.int64
+    rows, columns = np.divmod(numbers[1:] - 1, shape[1])
+    np.testing.assert_allclose((rows - far.y) * 1.24, [300, 900], atol=10)
+    np.testing.assert_allclose((columns - far.x) * 1.24, [300, 900], atol=10)

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
-import torch
 from scipy import ndimage as ndi
 from skimage import segmentation
 
 from napari_glands.exterior.sampling import optical_density
+from napari_glands.exterior.smoothing import smoothed
 
 __all__ = ["bare_glass", "glass_of"]
 
 _GLASS_DENSITY = 0.07  # optical density that smoothed glass is below in every channel
 _SMOOTHING_UM = 2.5
-_STRIP = 256  # rows that are smoothed at a time
 # Smaller white areas may be lumens, which belong to their gland; those within the image have to be
 # larger than the largest interior of a prior, so that none is ever erased.
 _SMALLEST_AT_BORDER_UM2 = 40_000.0
@@ -52,7 +49,7 @@ def glass_of(rgb: np.ndarray, mpp: float) -> np.ndarray:
 
 def _glass(darkest: np.ndarray, mpp: float) -> np.ndarray:
     """Find the bare glass, bool (y, x), of the largest density of any channel, float32 (y, x)."""
-    white = _smoothed(darkest, _SMOOTHING_UM / mpp) < _GLASS_DENSITY
+    white = smoothed(darkest, _SMOOTHING_UM / mpp) < _GLASS_DENSITY
     if np.count_nonzero(white) <= _SMALLEST_AT_BORDER_UM2 / mpp**2:
         return np.zeros_like(white)
     pieces, count = ndi.label(white)
@@ -63,18 +60,3 @@ def _glass(darkest: np.ndarray, mpp: float) -> np.ndarray:
         return large
     inside = segmentation.clear_border(large)
     return large & (~inside | (sizes > int(_SMALLEST_UM2 / mpp**2))[pieces])
-
-
-def _smoothed(image: np.ndarray, sigma: float) -> np.ndarray:
-    """Smooth with a Gaussian, in strips of rows on as many threads as torch has."""
-    rows, reach = len(image), int(4 * sigma + 0.5)  # what the filter looks at by default
-    out = np.empty_like(image)
-
-    def smooth(top: int) -> None:
-        above, bottom = max(0, top - reach), min(rows, top + _STRIP)
-        found = ndi.gaussian_filter(image[above : bottom + reach], sigma)
-        out[top:bottom] = found[top - above :][: bottom - top]
-
-    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-        list(pool.map(smooth, range(0, rows, _STRIP)))
-    return out
