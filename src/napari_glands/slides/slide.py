@@ -8,7 +8,7 @@ import threading
 import unicodedata
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from napari_glands.slides.grid import Grid, Region, Window
 from napari_glands.slides.pixel_size import MppSource, check_mpp
 from napari_glands.slides.resampling import best_level, read_scaled
 from napari_glands.slides.sources.base import Source
+
+if TYPE_CHECKING:
+    from napari_glands.slides.pyramid import LevelArray
 
 __all__ = ["Level", "Slide"]
 
@@ -287,7 +290,13 @@ class Slide:
         """
         from napari_glands.slides.pyramid import lazy_levels
 
-        return lazy_levels(self._resample, [level.shape for level in self.levels])
+        return lazy_levels(self.arrays())
+
+    def arrays(self) -> list[LevelArray]:
+        """Return the levels of `pyramid` as plain arrays, which keep the tiles read last."""
+        from napari_glands.slides.pyramid import level_arrays
+
+        return level_arrays(self._resample, [level.shape for level in self.levels])
 
     def close(self) -> None:
         """Release open files; reading opens them again."""

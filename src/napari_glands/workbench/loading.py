@@ -23,6 +23,7 @@ __all__ = ["load_shown", "open_file", "open_layer"]
 
 # Slides up to this many pixels are held in memory, so that the viewer never waits for the disk.
 _IN_MEMORY_PIXELS = 40_000_000
+_AT_ONCE_PIXELS = 4_000_000
 
 
 def open_layer(layer: Any, default_mpp: float) -> Slide:
@@ -91,10 +92,16 @@ def _recounted(
 
 
 def _pyramid(slide: Slide) -> list[Any]:
-    """Return the levels for the viewer, in memory where they are small."""
+    """Return the levels for the viewer; in memory of a small slide all, of a large one the small.
+
+    A large slide is on show before all that would fit could be read.
+    """
+    levels = slide.arrays()
+    held = [level.shape[0] * level.shape[1] for level in levels]
+    most = _IN_MEMORY_PIXELS if held[0] <= _IN_MEMORY_PIXELS else _AT_ONCE_PIXELS
     return [
-        np.asarray(level) if level.shape[0] * level.shape[1] <= _IN_MEMORY_PIXELS else level
-        for level in slide.pyramid()
+        np.asarray(level) if pixels <= most else level
+        for level, pixels in zip(levels, held, strict=True)
     ]
 
 

@@ -39,6 +39,11 @@ class PixelCache:
                 self._arrays.popitem(last=False)
         return array
 
+    def holds(self, key: Hashable) -> bool:
+        """Tell whether the array of `key` is there."""
+        with self._lock:
+            return key in self._arrays
+
     def drop(self, key: Hashable) -> None:
         """Forget one array."""
         with self._lock:
