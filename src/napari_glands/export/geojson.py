@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
@@ -12,7 +13,7 @@ import numpy as np
 import shapely
 
 from napari_glands.export.aside import written_aside
-from napari_glands.export.polygons import gland_polygons
+from napari_glands.export.polygons import traced
 from napari_glands.measurement import measure
 
 if TYPE_CHECKING:
@@ -68,27 +69,35 @@ def export_geojson(
         When the file exists or cannot be written; nothing half-written is left then.
     """
     path = Path(path)
-    outlines = gland_polygons(prediction.glands, prediction.grid)
-    rows = measure(prediction).to_dict("records")
-    collection = {
-        "type": "FeatureCollection",
-        "features": [
-            _feature(prediction, row, outlines[row["label"]], classification) for row in rows
-        ],
-    }
-    text = json.dumps(collection, ensure_ascii=False, allow_nan=False)
-    with written_aside(path, overwrite=overwrite) as aside:
-        aside.write_text(text, encoding="utf-8")
+    with (
+        written_aside(path, overwrite=overwrite) as aside,
+        aside.open("w", encoding="utf-8", newline="") as file,
+    ):
+        file.write('{"type": "FeatureCollection", "features": [')
+        for number, feature in enumerate(_features(prediction, classification)):
+            file.write(", " if number else "")
+            file.write(json.dumps(feature, ensure_ascii=False, allow_nan=False))
+        file.write("]}")
     return path
+
+
+def _features(prediction: Prediction, classification: str) -> Iterator[dict[str, Any]]:
+    """Make one feature after the other: all of a whole slide's would not fit in memory."""
+    table = measure(prediction)
+    rows = dict(zip(table["label"], range(len(table)), strict=True))
+    columns = {name: table[name].to_numpy() for name in _MEASUREMENTS}
+    for label, outline in traced(prediction.glands, prediction.grid):
+        figures = {name: float(column[rows[label]]) for name, column in columns.items()}
+        yield _feature(prediction, label, figures, outline, classification)
 
 
 def _feature(
     prediction: Prediction,
-    row: dict[Any, Any],
+    label: int,
+    figures: dict[str, float],
     outline: shapely.geometry.base.BaseGeometry,
     classification: str,
 ) -> dict[str, Any]:
-    label = row["label"]
     identity = f"napari-glands/{prediction.slide_id}/{prediction.model}/{label}"
     # Equal coordinates stay equal, so that rounding keeps the geometry valid.
     rounded = shapely.transform(outline, lambda xy: np.round(xy, _DECIMALS))
@@ -103,9 +112,9 @@ def _feature(
             "isLocked": False,
             # QuPath reads numbers only; a figure that does not exist is left out.
             "measurements": {
-                name: float(row[column])
+                name: figures[column]
                 for column, name in _MEASUREMENTS.items()
-                if math.isfinite(row[column])
+                if math.isfinite(figures[column])
             },
         },
     }

@@ -11,14 +11,18 @@ import tifffile
 from PIL import Image
 
 from napari_glands.export.aside import written_aside
-from napari_glands.export.source import Pixels, picture
+from napari_glands.export.source import Pixels, overview, picture
+from napari_glands.slides.blocks import blocks, is_large
 from napari_glands.slides.label_resampling import nearest
+from napari_glands.slides.objects import label_values
 from napari_glands.slides.outlines import draw_outlines
 
 if TYPE_CHECKING:
     from napari_glands.segmentation.result import Prediction
 
 __all__ = ["PngFiles", "export_png", "file_name"]
+
+_TILE = 512
 
 
 class PngFiles(NamedTuple):
@@ -65,7 +69,9 @@ def export_png(
         ``<name>_labels.png`` is a uint16 label image of the slide's level-0 size (nearest
         pixel); with more than 65,535 glands it is ``<name>_labels.tif``, uint32.
         ``<name>_overlay.png`` shows the slide with the glands' outlines. Slides of more than
-        8192² pixels are written at the working resolution, both.
+        8192² pixels are written at the working resolution, both. Where even that is more than
+        16 million pixels, the label image is a tiled TIFF, and the overlay an overview of 4096
+        pixels at most.
 
     Raises
     ------
@@ -73,19 +79,44 @@ def export_png(
         When a file exists or cannot be written, or the slide is another one.
     """
     folder, name = Path(folder), file_name(name or slide.name)
-    pixels, grid = picture(prediction, slide)
+    large = is_large(prediction.grid)
+    pixels, grid = overview(prediction, slide) if large else picture(prediction, slide)
     glands = nearest(prediction.glands, grid.shape)
-    fits = not glands.size or prediction.glands.max() <= np.iinfo(np.uint16).max
-    labels_path = folder / f"{name}_labels.{'png' if fits else 'tif'}"
+    fits = max(label_values(prediction.glands), default=0) <= np.iinfo(np.uint16).max
+    labels_path = folder / f"{name}_labels.{'png' if fits and not large else 'tif'}"
     overlay_path = folder / f"{name}_overlay.png"
     with written_aside(labels_path, overwrite=overwrite) as aside:
-        if fits:
+        if large:
+            _write_tiles(aside, prediction, np.dtype(np.uint16 if fits else np.uint32))
+        elif fits:
             Image.fromarray(glands.astype(np.uint16)).save(aside)
         else:
             tifffile.imwrite(aside, glands.astype(np.uint32), compression="zlib")
     with written_aside(overlay_path, overwrite=overwrite) as aside:
         Image.fromarray(draw_outlines(pixels, glands)).save(aside)
     return PngFiles(labels_path, overlay_path)
+
+
+def _write_tiles(path: Path, prediction: Prediction, dtype: np.dtype) -> None:
+    """Write the glands as a tiled TIFF that states its pixel size, a tile at a time."""
+    glands, grid = prediction.glands, prediction.grid
+    tiles = (
+        np.asarray(glands[block.core.slices]).astype(dtype)
+        for block in blocks(grid.shape, _TILE, 0)
+    )
+    per_cm = [1e4 / um for um in reversed(grid.mpp)]
+    tifffile.imwrite(
+        path,
+        tiles,
+        shape=grid.shape,
+        dtype=dtype,
+        tile=(_TILE, _TILE),
+        bigtiff=True,
+        photometric="minisblack",
+        compression="zlib",
+        resolution=(per_cm[0], per_cm[1]),
+        resolutionunit="CENTIMETER",
+    )
 
 
 def file_name(name: str) -> str:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import shapely
-from scipy import ndimage
 from shapely.geometry.base import BaseGeometry
 
 from napari_glands.slides.grid import Grid
+from napari_glands.slides.objects import ArrayLike, object_boxes, objects_in, owned_windows
 
-__all__ = ["gland_polygons"]
+__all__ = ["gland_polygons", "traced"]
 
 
-def gland_polygons(labels: np.ndarray, grid: Grid) -> dict[int, BaseGeometry]:
+def gland_polygons(labels: ArrayLike, grid: Grid) -> dict[int, BaseGeometry]:
     """Trace every label along the edges of its pixels.
 
     Parameters
     ----------
     labels
-        int (y, x): 0 background, other values objects.
+        int (y, x), numpy or zarr: 0 background, other values objects.
     grid
         How `labels` lies on the slide.
 
@@ -29,16 +31,45 @@ def gland_polygons(labels: np.ndarray, grid: Grid) -> dict[int, BaseGeometry]:
         all), with its holes, in level-0 pixels as (x, y): (0, 0) is the upper left corner of the
         slide. Its area is that of the label's pixels.
     """
-    down, right = grid.downsample
-    polygons = {}
-    for value, box in enumerate(ndimage.find_objects(labels), start=1):
-        if box is None:
-            continue
-        rows, columns = box
-        outline = _outline(labels[box] == value, rows.start, columns.start)
-        on_slide = shapely.transform(outline, lambda xy: xy * (right, down))
-        polygons[value] = shapely.orient_polygons(on_slide)
-    return polygons
+    return dict(traced(labels, grid))
+
+
+def traced(
+    labels: ArrayLike, grid: Grid, side: int | None = None
+) -> Iterator[tuple[int, BaseGeometry]]:
+    """Trace label by label, like `gland_polygons`, holding one block of the image at a time.
+
+    Parameters
+    ----------
+    labels, grid
+        As for `gland_polygons`.
+    side
+        Side of a block in pixels; without it, what fits in memory is one.
+
+    Yields
+    ------
+    label
+        In ascending order within a block.
+    outline
+        Of that label.
+    """
+    objects = object_boxes(labels, side)
+    for window, index in owned_windows(objects, grid.shape, side):
+        numbers = objects_in(labels, window, objects.labels[index])
+        for number, i in enumerate(index, start=1):
+            top, left, bottom, right = objects.boxes[i].tolist()
+            rows = slice(top - window.y, bottom - window.y)
+            columns = slice(left - window.x, right - window.x)
+            outline = _outline(numbers[rows, columns] == number, top, left)
+            yield int(objects.labels[i]), _on_slide(outline, grid)
+
+
+def _on_slide(outline: BaseGeometry, grid: Grid) -> BaseGeometry:
+    """Bring an outline from pixels of a grid to pixels of level 0."""
+    (down, right), (top, left) = grid.downsample, grid.origin
+    return shapely.orient_polygons(
+        shapely.transform(outline, lambda xy: xy * (right, down) + (left, top))
+    )
 
 
 def _outline(mask: np.ndarray, top: int, left: int) -> BaseGeometry:

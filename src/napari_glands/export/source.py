@@ -18,6 +18,9 @@ __all__ = ["MAX_FULL_PIXELS", "Pixels", "SlidePixels", "check_slide", "picture",
 MAX_FULL_PIXELS = 8192 * 8192
 """Larger slides are exported at the working resolution: their level 0 would not fit in memory."""
 
+OVERVIEW_SIDE = 4096
+"""Longer side, in pixels, of the picture of a slide that is large at the working resolution."""
+
 
 class Pixels(Protocol):
     """The part of `napari_glands.slides.Slide` that exporters use."""
@@ -96,4 +99,11 @@ def picture(prediction: Prediction, slide: Pixels) -> tuple[np.ndarray, Grid]:
         How they lie on the slide.
     """
     grid = picture_grid(prediction, slide)
+    return slide.read_window(grid, Window(0, 0, *grid.shape)), grid
+
+
+def overview(prediction: Prediction, slide: Pixels) -> tuple[np.ndarray, Grid]:
+    """Read a large slide as a picture of `OVERVIEW_SIDE` pixels at most, like `picture`."""
+    check_slide(prediction, slide)
+    grid = slide.grid(slide.mpp * max(1, max(slide.shape) / OVERVIEW_SIDE))
     return slide.read_window(grid, Window(0, 0, *grid.shape)), grid
