@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from napari_glands.export import StoredLabels
     from napari_glands.segmentation.result import Prediction
     from napari_glands.slides import Grid, Slide
+    from napari_glands.slides.objects import ArrayLike
 
 __all__ = ["get_reader", "write_geojson", "write_ome_zarr"]
 
@@ -59,7 +60,7 @@ def read_ome_zarr(path: str | Sequence[str]) -> list[LayerData]:
     place = Path(_single(path))
     layers: list[LayerData] = []
     if "multiscales" in _attributes(place):
-        layers.append(_slide_layer(_open(place)))
+        layers.append(_placed(_slide_layer(_open(place)), place))
     names = [folder.name for folder in _label_folders(place)]
     layers += [_labels_layer(name, read_labels(place, name)) for name in names]
     if not layers:
@@ -136,8 +137,20 @@ def _slide_layer(slide: Slide) -> LayerData:
     return data, {**options, **place, "metadata": {_KEY: facts}}, "image"
 
 
+def _placed(layer: LayerData, folder: Path) -> LayerData:
+    """Put an OME-Zarr image where its metadata say that it lies: a region is a part of a slide."""
+    from napari_glands.export.ngff import grid_of
+
+    data, options, kind = layer
+    if "scale" in options:
+        finest = data[0] if options["multiscale"] else data
+        grid = grid_of(_attributes(folder)["multiscales"][0], finest.shape[:2])
+        options["translate"] = grid.translate
+    return data, options, kind
+
+
 def _labels_layer(name: str, stored: StoredLabels) -> LayerData:
-    data, options, kind = _result_layer(name, stored.labels, stored.grid)
+    data, options, kind = _result_layer(name, stored.labels, stored.grid, stored.levels)
     if stored.properties:
         options["features"] = _features(stored.properties)
     if stored.colours:
@@ -154,9 +167,15 @@ def _features(properties: Mapping[int, Mapping[str, Any]]) -> Any:
     return table.rename_axis("index").reset_index()
 
 
-def _result_layer(name: str, labels: np.ndarray, grid: Grid) -> LayerData:
-    """Return labels as a layer that can be painted: one level, in memory, visible."""
-    metadata = {_KEY: {"slide_shape": grid.slide_shape, "slide_mpp": grid.slide_mpp}}
+def _result_layer(
+    name: str, labels: ArrayLike, grid: Grid, levels: Sequence[Any] = ()
+) -> LayerData:
+    """Return labels as a layer that can be painted: one level, in memory, visible.
+
+    Those of a whole slide, which have `levels`, can only be looked at.
+    """
+    facts = {"slide_shape": grid.slide_shape, "slide_mpp": grid.slide_mpp, "origin": grid.origin}
+    metadata = {_KEY: facts}
     options = {
         "name": name,
         "scale": grid.mpp,
@@ -164,6 +183,11 @@ def _result_layer(name: str, labels: np.ndarray, grid: Grid) -> LayerData:
         "units": _UNITS,
         "metadata": metadata,
     }
+    if levels:
+        import dask.array as da
+
+        pyramid = [da.from_zarr(level) for level in levels]
+        return pyramid, {**options, "multiscale": True}, "labels"
     return np.array(labels, dtype=np.int32), options, "labels"
 
 
@@ -198,7 +222,8 @@ def _grid(shape: tuple[int, ...], attributes: Mapping[str, Any], name: str) -> G
     facts = (attributes.get("metadata") or {}).get(_KEY) or {}
     if {"slide_shape", "slide_mpp"} <= facts.keys():
         height, width = facts["slide_shape"]
-        return Grid((rows, columns), (int(height), int(width)), float(facts["slide_mpp"]))
+        origin = tuple(facts.get("origin", (0, 0)))
+        return Grid((rows, columns), (height, width), float(facts["slide_mpp"]), origin)
     y, x = (float(v) for v in list(attributes.get("scale", (1, 1)))[-2:])
     units = [str(unit) for unit in attributes.get("units") or ()]
     if units and not set(units[-2:]) <= _MICROMETRES | {"pixel"}:

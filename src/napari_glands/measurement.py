@@ -9,8 +9,10 @@ import numpy as np
 import pandas as pd
 from skimage.measure import perimeter, regionprops
 
-from napari_glands.slides.grid import Window
+from napari_glands.progress import CancelToken
+from napari_glands.slides.grid import Grid, Window
 from napari_glands.slides.objects import object_boxes, objects_in, owned_windows
+from napari_glands.slides.watching import watched
 
 if TYPE_CHECKING:
     from napari_glands.segmentation.result import Prediction
@@ -43,7 +45,9 @@ _SHAPE = {
 }
 
 
-def measure(prediction: Prediction, *, side: int | None = None) -> pd.DataFrame:
+def measure(
+    prediction: Prediction, *, cancel: CancelToken | None = None, side: int | None = None
+) -> pd.DataFrame:
     """Measure every gland of a prediction.
 
     Parameters
@@ -51,6 +55,8 @@ def measure(prediction: Prediction, *, side: int | None = None) -> pd.DataFrame:
     prediction
         Gland instances, probability and grid of one slide; the arrays may be zarr arrays, which
         are read part by part.
+    cancel
+        Cancel request, looked at between the parts.
     side
         Side in pixels of the parts; without it, what fits in memory is one. The table is the same
         whatever they are.
@@ -73,12 +79,16 @@ def measure(prediction: Prediction, *, side: int | None = None) -> pd.DataFrame:
     4-neighbourhood contour, `skimage.measure.perimeter`) is defined for square pixels only: it
     is measured in pixels and scaled by the geometric mean of the two.
     """
-    glands = prediction.glands
+    glands, probability = (
+        watched(array, cancel) for array in (prediction.glands, prediction.probability)
+    )
     shape = (glands.shape[0], glands.shape[1])
     objects = object_boxes(glands, side)
     rows: list[dict[str, Any]] = []
     for window, index in owned_windows(objects, shape, side):
-        rows += _measured(prediction, window, objects.labels[index])
+        numbers = objects_in(glands, window, objects.labels[index])
+        certainty = np.asarray(probability[window.slices]).astype(np.float32, copy=False)
+        rows += _measured(numbers, certainty, objects.labels[index], window, prediction.grid)
     table = pd.DataFrame(rows, columns=list(COLUMNS)).sort_values("label", ignore_index=True)
     table["slide"] = prediction.slide_name
     table["touches_border"] = objects.touching(shape)
@@ -86,17 +96,11 @@ def measure(prediction: Prediction, *, side: int | None = None) -> pd.DataFrame:
 
 
 def _measured(
-    prediction: Prediction, window: Window, labels: np.ndarray
+    numbers: np.ndarray, probability: np.ndarray, labels: np.ndarray, window: Window, grid: Grid
 ) -> Iterator[dict[str, Any]]:
-    """Measure the glands of one window that holds them whole."""
-    grid = prediction.grid
+    """Measure the glands 1, 2, … of a window that holds them whole, under their own labels."""
     side_um = np.sqrt(grid.pixel_area_um2)
-    regions = regionprops(
-        objects_in(prediction.glands, window, labels),
-        np.asarray(prediction.probability[window.slices]).astype(np.float32, copy=False),
-        spacing=grid.mpp,
-        offset=(window.y, window.x),
-    )
+    regions = regionprops(numbers, probability, spacing=grid.mpp, offset=(window.y, window.x))
     for label, region in zip(labels, regions, strict=True):
         y, x = (np.array(grid.origin) * grid.slide_mpp) + _centre(region.coords, grid.mpp)
         yield {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from napari_glands.jobs import CancelToken
 from napari_glands.project import Project
 from napari_glands.segmentation.result import Prediction
 from napari_glands.settings import Settings
@@ -29,6 +30,6 @@ def test_slides_of_one_name_do_not_share_files(tmp_path, kind):
             )
         places = targets(kind, tmp_path / "out", [(e.id, e.name) for e in project.slides])
         for slide_id, path in places:
-            write(kind, project, Settings(), slide_id, path)
+            write(kind, project, Settings(), slide_id, path, CancelToken())
     assert len({path for _, path in places}) == 2
     assert all(path.is_file() and path.parent == tmp_path / "out" for _, path in places)

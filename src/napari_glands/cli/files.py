@@ -145,7 +145,9 @@ def export_project(
         plain = names[entry.name.casefold()] == 1 and re.fullmatch(r"[\w() .,+-]+", entry.name)
         named = Named(slide, entry.name if plain else entry.id)
         for format_ in formats:
-            files = write(prediction, named, out, format_, settings, overwrite=overwrite)
+            files = write(
+                prediction, named, out, format_, settings, overwrite=overwrite, cancel=cancel
+            )
             written += [str(file) for file in files]
         report(Event("export", (n + 1) / len(entries), f"Exported {entry.name}"))
     return written
@@ -169,6 +171,7 @@ def write(
     settings: Settings,
     *,
     overwrite: bool,
+    cancel: CancelToken | None = None,
 ) -> list[Path]:
     """Write a prediction in one format, in files named after the slide; return them."""
     from napari_glands.export import export_csv, export_geojson, export_ome_zarr, export_png
@@ -182,6 +185,7 @@ def write(
                 ngff=settings.export.ngff,
                 slide=slide,
                 overwrite=overwrite,
+                cancel=cancel,
             )
         ],
         Format.GEOJSON: lambda: [
@@ -190,10 +194,15 @@ def write(
                 out / f"{name}.geojson",
                 classification=settings.export.classification,
                 overwrite=overwrite,
+                cancel=cancel,
             )
         ],
-        Format.CSV: lambda: [export_csv(prediction, out / f"{name}.csv", overwrite=overwrite)],
-        Format.PNG: lambda: list(export_png(prediction, out, slide, overwrite=overwrite)),
+        Format.CSV: lambda: [
+            export_csv(prediction, out / f"{name}.csv", overwrite=overwrite, cancel=cancel)
+        ],
+        Format.PNG: lambda: list(
+            export_png(prediction, out, slide, overwrite=overwrite, cancel=cancel)
+        ),
     }
     return writers[format_]()
 

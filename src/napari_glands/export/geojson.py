@@ -15,6 +15,8 @@ import shapely
 from napari_glands.export.aside import written_aside
 from napari_glands.export.polygons import traced
 from napari_glands.measurement import measure
+from napari_glands.progress import CancelToken
+from napari_glands.slides.watching import watched
 
 if TYPE_CHECKING:
     from napari_glands.segmentation.result import Prediction
@@ -42,6 +44,7 @@ def export_geojson(
     *,
     classification: str = "Gland",
     overwrite: bool = False,
+    cancel: CancelToken | None = None,
 ) -> Path:
     """Write the glands as annotations that QuPath imports.
 
@@ -55,6 +58,8 @@ def export_geojson(
         Name of the QuPath class of the glands.
     overwrite
         Whether an existing file may be replaced.
+    cancel
+        Cancel request, looked at between blocks.
 
     Returns
     -------
@@ -74,19 +79,21 @@ def export_geojson(
         aside.open("w", encoding="utf-8", newline="") as file,
     ):
         file.write('{"type": "FeatureCollection", "features": [')
-        for number, feature in enumerate(_features(prediction, classification)):
+        for number, feature in enumerate(_features(prediction, classification, cancel)):
             file.write(", " if number else "")
             file.write(json.dumps(feature, ensure_ascii=False, allow_nan=False))
         file.write("]}")
     return path
 
 
-def _features(prediction: Prediction, classification: str) -> Iterator[dict[str, Any]]:
+def _features(
+    prediction: Prediction, classification: str, cancel: CancelToken | None
+) -> Iterator[dict[str, Any]]:
     """Make one feature after the other: all of a whole slide's would not fit in memory."""
-    table = measure(prediction)
+    table = measure(prediction, cancel=cancel)
     rows = dict(zip(table["label"], range(len(table)), strict=True))
     columns = {name: table[name].to_numpy() for name in _MEASUREMENTS}
-    for label, outline in traced(prediction.glands, prediction.grid):
+    for label, outline in traced(watched(prediction.glands, cancel), prediction.grid):
         figures = {name: float(column[rows[label]]) for name, column in columns.items()}
         yield _feature(prediction, label, figures, outline, classification)
 

@@ -17,8 +17,11 @@ from napari_glands.export import ngff as zarr_ngff
 from napari_glands.export.aside import written_aside
 from napari_glands.export.colours import RGBA, label_colours
 from napari_glands.export.pyramids import add_levels, write_pyramid
+from napari_glands.progress import CancelToken
+from napari_glands.slides.blocks import LARGEST_WHOLE
 from napari_glands.slides.grid import Grid
 from napari_glands.slides.objects import ArrayLike, label_values
+from napari_glands.slides.watching import watched
 
 __all__ = [
     "StoredLabels",
@@ -37,7 +40,10 @@ class StoredLabels:
     Attributes
     ----------
     labels
-        (y, x) of the stored integer dtype; an array in memory, free to edit.
+        (y, x) of the stored integer dtype; an array in memory, free to edit, unless the image is
+        too large for that: then the stored array, read-only.
+    levels
+        The stored levels of such a large image, the finest first; else none.
     grid
         How it lies on its slide.
     properties
@@ -46,10 +52,11 @@ class StoredLabels:
         Colour of each label value.
     """
 
-    labels: np.ndarray
+    labels: ArrayLike
     grid: Grid
     properties: dict[int, dict[str, Any]]
     colours: dict[int, RGBA]
+    levels: tuple[zarr.Array, ...] = ()
 
 
 def write_labels(
@@ -107,11 +114,12 @@ def put_labels(
     grid: Grid,
     properties: Mapping[int, Mapping[str, Any]],
     version: zarr_ngff.Version,
+    cancel: CancelToken | None = None,
 ) -> None:
     """Write labels into a group that nobody reads yet: like `write_labels`, but in place."""
     container = zarr_ngff.create_group(group / "labels", version)
-    values = _checked(labels, name, grid)
-    _write(group / "labels" / name, labels, values, grid, properties, {}, version)
+    values = _checked(watched(labels, cancel), name, grid)
+    _write(group / "labels" / name, labels, values, grid, properties, {}, version, cancel=cancel)
     _list(container, name)
 
 
@@ -147,6 +155,7 @@ def build_label_pyramid(
     *,
     properties: Mapping[int, Mapping[str, Any]] | None = None,
     colors: Mapping[int, tuple[int, int, int, int]] | None = None,
+    cancel: CancelToken | None = None,
     side: int | None = None,
 ) -> None:
     """Make a label image complete whose finest level has been written block by block.
@@ -159,6 +168,8 @@ def build_label_pyramid(
         From `create_labels`; its name becomes that of the label image.
     grid, properties, colors
         As for `write_labels`.
+    cancel
+        Cancel request, looked at between blocks.
     side
         Side in pixels of what is read at a time; without it, what fits in memory is one.
     """
@@ -166,8 +177,8 @@ def build_label_pyramid(
     group = zarr_ngff.open_group(folder)
     labels = group["0"]
     assert isinstance(labels, zarr.Array)
-    values = _checked(labels, folder.name, grid, side)
-    grids = add_levels(group, grid, "labels", side=side)
+    values = _checked(watched(labels, cancel), folder.name, grid, side)
+    grids = add_levels(group, grid, "labels", cancel=cancel, side=side)
     _describe(group, folder.name, grids, values, properties or {}, colors or {})
 
 
@@ -180,10 +191,11 @@ def _write(
     colors: Mapping[int, tuple[int, int, int, int]],
     version: zarr_ngff.Version,
     name: str | None = None,
+    cancel: CancelToken | None = None,
 ) -> None:
     """Write pyramid and metadata of one label image."""
     group = zarr_ngff.create_group(folder, version)
-    grids = write_pyramid(group, labels, grid, "labels")
+    grids = write_pyramid(group, labels, grid, "labels", cancel=cancel)
     _describe(group, name or folder.name, grids, values, properties, colors)
 
 
@@ -247,10 +259,12 @@ def _stored(folder: Path) -> StoredLabels:
     metadata = zarr_ngff.attributes(group)
     multiscale = metadata["multiscales"][0]
     image_label = metadata.get("image-label", {})
-    array: Any = group[multiscale["datasets"][0]["path"]]
-    labels = _plane(np.asarray(array[...]))
+    levels: list[Any] = [group[dataset["path"]] for dataset in multiscale["datasets"]]
+    large = len(levels[0].shape) == 2 and math.prod(levels[0].shape) > LARGEST_WHOLE
+    labels = levels[0] if large else _plane(np.asarray(levels[0][...]))
     return StoredLabels(
         labels=labels,
+        levels=tuple(levels) if large else (),
         grid=zarr_ngff.grid_of(multiscale, (labels.shape[0], labels.shape[1])),
         properties={
             entry["label-value"]: {k: v for k, v in entry.items() if k != "label-value"}

@@ -13,10 +13,13 @@ from napari_glands.export.labels import put_labels
 from napari_glands.export.pyramids import write_pyramid
 from napari_glands.export.source import Pixels, SlidePixels, picture_grid
 from napari_glands.measurement import measure
+from napari_glands.progress import CancelToken
 from napari_glands.slides.grid import Grid
 from napari_glands.slides.objects import ArrayLike
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from napari_glands.segmentation.result import Prediction
 
 __all__ = ["export_ome_zarr", "write_image"]
@@ -29,6 +32,7 @@ def export_ome_zarr(
     ngff: str = "0.4",
     slide: Pixels | None = None,
     overwrite: bool = False,
+    cancel: CancelToken | None = None,
 ) -> Path:
     """Write an OME-Zarr image with the glands as ``labels/glands``.
 
@@ -49,6 +53,8 @@ def export_ome_zarr(
         working resolution, become the image. Without it, the gland probability does.
     overwrite
         Whether an existing OME-Zarr folder may be replaced.
+    cancel
+        Cancel request, looked at between blocks.
 
     Returns
     -------
@@ -68,10 +74,10 @@ def export_ome_zarr(
     if slide is not None:
         grid = picture_grid(prediction, slide)
         image = SlidePixels(slide, grid)
-    properties = _properties(prediction)
+    properties = _properties(measure(prediction, cancel=cancel))
     with written_aside(path, overwrite=overwrite) as aside:
-        _write_image(aside, image, grid, prediction.slide_name, version)
-        put_labels(aside, "glands", prediction.glands, prediction.grid, properties, version)
+        _write_image(aside, image, grid, prediction.slide_name, version, cancel)
+        put_labels(aside, "glands", prediction.glands, prediction.grid, properties, version, cancel)
     return path
 
 
@@ -114,11 +120,16 @@ def write_image(
 
 
 def _write_image(
-    path: Path, pixels: ArrayLike, grid: Grid, name: str, version: zarr_ngff.Version
+    path: Path,
+    pixels: ArrayLike,
+    grid: Grid,
+    name: str,
+    version: zarr_ngff.Version,
+    cancel: CancelToken | None = None,
 ) -> None:
     """Write (y, x) or (c, y, x) pixels with their pyramid and metadata."""
     group, ndim = zarr_ngff.create_group(path, version), len(pixels.shape)
-    grids = write_pyramid(group, pixels, grid, "image")
+    grids = write_pyramid(group, pixels, grid, "image", cancel=cancel)
     zarr_ngff.update_attributes(
         group,
         {
@@ -141,7 +152,7 @@ def _channels(ndim: int, dtype: np.dtype) -> list[dict[str, Any]]:
     ]
 
 
-def _properties(prediction: Prediction) -> dict[int, dict[str, Any]]:
+def _properties(table: pd.DataFrame) -> dict[int, dict[str, Any]]:
     """Return the measurements by label."""
-    rows = measure(prediction).drop(columns="slide").to_dict("records")
+    rows = table.drop(columns="slide").to_dict("records")
     return {int(row["label"]): {str(k): v for k, v in row.items() if k != "label"} for row in rows}

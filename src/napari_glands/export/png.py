@@ -12,10 +12,13 @@ from PIL import Image
 
 from napari_glands.export.aside import written_aside
 from napari_glands.export.source import Pixels, overview, picture
+from napari_glands.progress import CancelToken
 from napari_glands.slides.blocks import blocks, is_large
+from napari_glands.slides.grid import Grid
 from napari_glands.slides.label_resampling import nearest
-from napari_glands.slides.objects import label_values
+from napari_glands.slides.objects import ArrayLike, label_values
 from napari_glands.slides.outlines import draw_outlines
+from napari_glands.slides.watching import watched
 
 if TYPE_CHECKING:
     from napari_glands.segmentation.result import Prediction
@@ -47,6 +50,7 @@ def export_png(
     *,
     name: str | None = None,
     overwrite: bool = False,
+    cancel: CancelToken | None = None,
 ) -> PngFiles:
     """Write a label image and a picture with outlined glands.
 
@@ -62,6 +66,8 @@ def export_png(
         What the files' names start with; the slide's name when not given.
     overwrite
         Whether existing files may be replaced.
+    cancel
+        Cancel request, looked at between blocks.
 
     Returns
     -------
@@ -79,15 +85,15 @@ def export_png(
         When a file exists or cannot be written, or the slide is another one.
     """
     folder, name = Path(folder), file_name(name or slide.name)
-    large = is_large(prediction.grid)
+    labels, large = watched(prediction.glands, cancel), is_large(prediction.grid)
     pixels, grid = overview(prediction, slide) if large else picture(prediction, slide)
-    glands = nearest(prediction.glands, grid.shape)
-    fits = max(label_values(prediction.glands), default=0) <= np.iinfo(np.uint16).max
+    glands = nearest(labels, grid.shape)
+    fits = max(label_values(labels), default=0) <= np.iinfo(np.uint16).max
     labels_path = folder / f"{name}_labels.{'png' if fits and not large else 'tif'}"
     overlay_path = folder / f"{name}_overlay.png"
     with written_aside(labels_path, overwrite=overwrite) as aside:
         if large:
-            _write_tiles(aside, prediction, np.dtype(np.uint16 if fits else np.uint32))
+            _write_tiles(aside, labels, prediction.grid, np.dtype(np.uint16 if fits else np.uint32))
         elif fits:
             Image.fromarray(glands.astype(np.uint16)).save(aside)
         else:
@@ -97,11 +103,10 @@ def export_png(
     return PngFiles(labels_path, overlay_path)
 
 
-def _write_tiles(path: Path, prediction: Prediction, dtype: np.dtype) -> None:
+def _write_tiles(path: Path, labels: ArrayLike, grid: Grid, dtype: np.dtype) -> None:
     """Write the glands as a tiled TIFF that states its pixel size, a tile at a time."""
-    glands, grid = prediction.glands, prediction.grid
     tiles = (
-        np.asarray(glands[block.core.slices]).astype(dtype)
+        np.asarray(labels[block.core.slices]).astype(dtype)
         for block in blocks(grid.shape, _TILE, 0)
     )
     per_cm = [1e4 / um for um in reversed(grid.mpp)]

@@ -10,10 +10,12 @@ import numpy as np
 import zarr
 
 from napari_glands.export import ngff
+from napari_glands.progress import CancelToken
 from napari_glands.slides.blocks import blocks
 from napari_glands.slides.grid import Grid, Window
 from napari_glands.slides.label_resampling import nearest_parts
 from napari_glands.slides.objects import ArrayLike, block_side
+from napari_glands.slides.watching import watched
 
 __all__ = ["add_levels", "averaged", "write_pyramid"]
 
@@ -21,7 +23,13 @@ Kind = Literal["labels", "image"]
 
 
 def write_pyramid(
-    group: zarr.Group, level0: ArrayLike, grid: Grid, kind: Kind, *, side: int | None = None
+    group: zarr.Group,
+    level0: ArrayLike,
+    grid: Grid,
+    kind: Kind,
+    *,
+    cancel: CancelToken | None = None,
+    side: int | None = None,
 ) -> list[Grid]:
     """Write an array and coarser levels of it into a group.
 
@@ -38,6 +46,8 @@ def write_pyramid(
     kind
         ``"labels"``: coarser levels take the value at the centre of each pixel; ``"image"``: they
         are averaged.
+    cancel
+        Cancel request, looked at between blocks.
     side
         Side in pixels of the blocks, a multiple of 512; without it, what fits in memory is one.
 
@@ -47,18 +57,26 @@ def write_pyramid(
         How each level lies on the slide.
     """
     finest = ngff.create_level(group, 0, level0.shape, _stored(level0.dtype))
+    source = watched(level0, cancel)
     for block in blocks(grid.shape, side or block_side(grid.shape), 0):
         place = (..., *block.core.slices)
-        finest[place] = np.asarray(level0[place])
-    return add_levels(group, grid, kind, side=side)
+        finest[place] = np.asarray(source[place])
+    return add_levels(group, grid, kind, cancel=cancel, side=side)
 
 
-def add_levels(group: zarr.Group, grid: Grid, kind: Kind, *, side: int | None = None) -> list[Grid]:
+def add_levels(
+    group: zarr.Group,
+    grid: Grid,
+    kind: Kind,
+    *,
+    cancel: CancelToken | None = None,
+    side: int | None = None,
+) -> list[Grid]:
     """Add the coarser levels of a pyramid to a group that has the finest one, ``0``.
 
     Parameters
     ----------
-    group, grid, kind, side
+    group, grid, kind, cancel, side
         As for `write_pyramid`.
 
     Returns
@@ -72,26 +90,28 @@ def add_levels(group: zarr.Group, grid: Grid, kind: Kind, *, side: int | None = 
         shape = (*levels[0].shape[:-2], *level.shape)
         levels.append(ngff.create_level(group, number, shape, levels[0].dtype))
     if kind == "labels":
-        _take_nearest(levels, side)
+        _take_nearest(levels, cancel, side)
     else:
-        _average(levels, side)
+        _average(levels, cancel, side)
     return grids
 
 
-def _take_nearest(levels: Sequence[zarr.Array], side: int | None) -> None:
+def _take_nearest(
+    levels: Sequence[zarr.Array], cancel: CancelToken | None, side: int | None
+) -> None:
     """Fill all coarser levels from the finest, whose values they hold at their centres."""
     shapes = [(level.shape[0], level.shape[1]) for level in levels[1:]]
-    for number, window, values in nearest_parts(levels[0], shapes, side):
+    for number, window, values in nearest_parts(watched(levels[0], cancel), shapes, side):
         levels[number + 1][window.slices] = values
 
 
-def _average(levels: Sequence[zarr.Array], side: int | None) -> None:
+def _average(levels: Sequence[zarr.Array], cancel: CancelToken | None, side: int | None) -> None:
     """Fill each coarser level from the one before."""
     for fine, coarse in pairwise(levels):
         shape = (coarse.shape[-2], coarse.shape[-1])
         half = ((side or block_side(fine.shape)) + 1) // 2
         for block in blocks(shape, half, 0):
-            coarse[(..., *block.core.slices)] = averaged(fine, shape, block.core)
+            coarse[(..., *block.core.slices)] = averaged(watched(fine, cancel), shape, block.core)
 
 
 def averaged(array: ArrayLike, shape: tuple[int, int], window: Window) -> np.ndarray:

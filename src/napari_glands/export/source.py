@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -84,8 +83,7 @@ def picture_grid(prediction: Prediction, slide: Pixels) -> Grid:
     """Return the grid of level 0, or of the working resolution where level 0 is too large."""
     check_slide(prediction, slide)
     full = slide.shape[0] * slide.shape[1] <= MAX_FULL_PIXELS
-    grid = slide.grid(slide.mpp if full else prediction.settings.general.working_mpp)
-    return replace(grid, origin=prediction.grid.origin)
+    return slide.grid(slide.mpp if full else prediction.settings.general.working_mpp)
 
 
 def picture(prediction: Prediction, slide: Pixels) -> tuple[np.ndarray, Grid]:

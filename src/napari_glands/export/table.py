@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from napari_glands.export.aside import written_aside
 from napari_glands.measurement import measure
+from napari_glands.progress import CancelToken
 
 if TYPE_CHECKING:
     from napari_glands.segmentation.result import Prediction
@@ -16,7 +17,13 @@ __all__ = ["export_csv"]
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def export_csv(prediction: Prediction, path: str | Path, *, overwrite: bool = False) -> Path:
+def export_csv(
+    prediction: Prediction,
+    path: str | Path,
+    *,
+    overwrite: bool = False,
+    cancel: CancelToken | None = None,
+) -> Path:
     """Write the measurements of all glands, one row per gland.
 
     Parameters
@@ -27,6 +34,8 @@ def export_csv(prediction: Prediction, path: str | Path, *, overwrite: bool = Fa
         File to make.
     overwrite
         Whether an existing file may be replaced.
+    cancel
+        Cancel request, looked at between blocks.
 
     Returns
     -------
@@ -40,7 +49,7 @@ def export_csv(prediction: Prediction, path: str | Path, *, overwrite: bool = Fa
         When the file exists or cannot be written; nothing half-written is left then.
     """
     path = Path(path)
-    table = measure(prediction)
+    table = measure(prediction, cancel=cancel)
     table["slide"] = [f"'{name}" if name.startswith(_FORMULA) else name for name in table["slide"]]
     with written_aside(path, overwrite=overwrite) as aside:
         table.to_csv(aside, index=False, encoding="utf-8-sig", lineterminator="\n")

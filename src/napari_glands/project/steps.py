@@ -493,7 +493,10 @@ def run_measure(
         for n, entry in enumerate(todo):
             if cancel.cancelled:
                 break
-            table = measure(project.load_prediction(entry.id))
+            try:
+                table = measure(project.load_prediction(entry.id), cancel=cancel)
+            except Cancelled:
+                break
             project.save_measurements(entry.id, table, content=contents[entry.id])
             made.append(entry.id)
             run.report(Event("measure", (n + 1) / len(todo), f"Measured {entry.name}"))

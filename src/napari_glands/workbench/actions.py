@@ -262,7 +262,7 @@ def export(
     def job(project: Project, settings: Settings, report: Any, cancel: Any) -> int:
         for number, (slide_id, path) in enumerate(places):
             cancel.check()
-            write(kind, project, settings, slide_id, path)
+            write(kind, project, settings, slide_id, path, cancel)
             report(Event("export", (number + 1) / len(places), f"Wrote {path.name}"))
         return len(places)
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from napari_glands.errors import GlandsError
+from napari_glands.jobs import CancelToken
 from napari_glands.project import Project
 from napari_glands.settings import Settings
 
@@ -40,7 +41,9 @@ def targets(kind: str, folder: Path, slides: Sequence[tuple[str, str]]) -> list[
     ]
 
 
-def write(kind: str, project: Project, settings: Settings, slide_id: str, path: Path) -> None:
+def write(
+    kind: str, project: Project, settings: Settings, slide_id: str, path: Path, cancel: CancelToken
+) -> None:
     """Write one slide's glands; what exists is replaced, for the user was asked before."""
     from napari_glands import export
 
@@ -48,14 +51,16 @@ def write(kind: str, project: Project, settings: Settings, slide_id: str, path: 
     options = settings.export
     if kind == "ome-zarr":
         slide = project.slide(slide_id)
-        export.export_ome_zarr(prediction, path, ngff=options.ngff, slide=slide, overwrite=True)
+        export.export_ome_zarr(
+            prediction, path, ngff=options.ngff, slide=slide, overwrite=True, cancel=cancel
+        )
     elif kind == "geojson":
         export.export_geojson(
-            prediction, path, classification=options.classification, overwrite=True
+            prediction, path, classification=options.classification, overwrite=True, cancel=cancel
         )
     elif kind == "csv":
-        export.export_csv(prediction, path, overwrite=True)
+        export.export_csv(prediction, path, overwrite=True, cancel=cancel)
     else:
         name = path.name.removesuffix(_SUFFIXES["png"])
         slide = project.slide(slide_id)
-        export.export_png(prediction, path.parent, slide, name=name, overwrite=True)
+        export.export_png(prediction, path.parent, slide, name=name, overwrite=True, cancel=cancel)
