@@ -76,3 +76,11 @@ def test_spatial_loss_sums_the_mean_steps_down_and_to_the_right():
 
 def test_spatial_loss_of_a_flat_response_is_zero():
     assert spatial_loss(torch.full((2, 3, 4, 5), 7.0)).item() == 0
+
+
+def test_the_gradient_of_the_spatial_loss_is_that_of_its_formula():
+    response = torch.randn(2, 3, 6, 7, generator=torch.Generator().manual_seed(0))
+    ours, plain = (response.clone().requires_grad_() for _ in range(2))
+    (3 * spatial_loss(ours)).backward()
+    (3 * (plain.diff(dim=2).abs().mean() + plain.diff(dim=3).abs().mean())).backward()
+    torch.testing.assert_close(ours.grad, plain.grad)

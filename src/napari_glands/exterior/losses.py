@@ -34,7 +34,8 @@ def iic_loss(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
     first, second
         (n, c, y, x) responses of two views of the same pixels, aligned.
     """
-    p, q = (y.softmax(dim=1).movedim(1, -1).flatten(end_dim=-2) for y in (first, second))
+    # Of channels-last responses this is a view, and both the softmax and the product are in order.
+    p, q = (y.movedim(1, -1).flatten(end_dim=-2).softmax(dim=-1) for y in (first, second))
     joint = p.T @ q / len(p)
     joint = ((joint + joint.T) / 2).clamp_min(torch.finfo(joint.dtype).tiny)
     rows, columns = joint.sum(dim=1, keepdim=True), joint.sum(dim=0, keepdim=True)
@@ -52,6 +53,26 @@ def spatial_loss(response: torch.Tensor) -> torch.Tensor:
     response
         (n, c, y, x) responses.
     """
-    down = (response[..., 1:, :] - response[..., :-1, :]).abs().mean()
-    right = (response[..., :, 1:] - response[..., :, :-1]).abs().mean()
-    return down + right
+    return _Roughness.apply(response)
+
+
+class _Roughness(torch.autograd.Function):
+    """The spatial loss with its gradient in place: that of slices takes three times as long."""
+
+    @staticmethod
+    def forward(ctx, response: torch.Tensor) -> torch.Tensor:
+        down = response[..., 1:, :] - response[..., :-1, :]
+        right = response[..., :, 1:] - response[..., :, :-1]
+        ctx.save_for_backward(down, right)
+        return down.abs().mean() + right.abs().mean()
+
+    @staticmethod
+    def backward(ctx, gradient: torch.Tensor) -> torch.Tensor:
+        steps_down, steps_right = ctx.saved_tensors
+        down = steps_down.sign().mul_(gradient / steps_down.numel())
+        right = steps_right.sign().mul_(gradient / steps_right.numel())
+        result = F.pad(down, (0, 0, 1, 0))
+        result[..., :-1, :] -= down
+        result[..., :, 1:] += right
+        result[..., :, :-1] -= right
+        return result

@@ -53,18 +53,18 @@ def fit_network(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = ShallowCNN(settings.channels, settings.layers)
-    network.to(device.torch)
+    network.to(device.torch).to(memory_format=torch.channels_last)  # the losses go by the pixel
     optimiser = torch.optim.SGD(network.parameters(), lr=settings.learning_rate, momentum=_MOMENTUM)
     batch_size = min(settings.batch_size, len(crops))
     for step in range(settings.iterations):
         chosen = rng.choice(len(crops), batch_size, replace=False)
-        batch = torch.stack([crops[i] for i in chosen])
+        batch = torch.stack([crops[i] for i in chosen]).to(memory_format=torch.channels_last)
         loss = _loss(network, batch, settings, device, views)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
         on_step(step, loss.detach().item(), network)
-    return network.eval()
+    return network.eval().to(memory_format=torch.contiguous_format)
 
 
 def _loss(
