@@ -19,7 +19,7 @@ from napari_glands.segmentation.network import STRIDE, GlandPSPNet
 from napari_glands.segmentation.targets import GLAND
 from napari_glands.settings import TrainSettings
 
-__all__ = ["GlandModule"]
+__all__ = ["GlandModule", "training_loss"]
 
 
 class GlandModule(L.LightningModule):
@@ -52,26 +52,9 @@ class GlandModule(L.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
         """Compute the loss of a batch and log its terms apart."""
-        pixels, target, proposal, curated = batch
-        logits, embedding = self._seeded_forward(pixels)
-        embedding = F.normalize(embedding.float(), dim=1)
-        proposal = proposal[:, STRIDE // 2 :: STRIDE, STRIDE // 2 :: STRIDE]
-        k = exterior_embedding(embedding, proposal)
-        terms = {}
-        if k is not None:
-            terms["diffusion"] = knowledge_diffusion(embedding, proposal, k)
-            terms["push"] = background_push(embedding, proposal, k, self.settings.push_margin)
-            if self.omission_step is not None and self.global_step >= self.omission_step:
-                omissions = relabel_omissions(embedding, proposal, k)
-                target = _relabelled(target, omissions, curated)
-        weight = _curated_weight(curated, self.settings.curated_weight)
-        terms["cross_entropy"] = cross_entropy_with_ignore(logits.float(), target, weight)
-        weights = {
-            "diffusion": self.settings.diffusion_weight,
-            "push": self.settings.push_weight,
-            "cross_entropy": 1.0,
-        }
-        loss = torch.stack([weights[name] * term for name, term in terms.items()]).sum()
+        logits, embedding = self._seeded_forward(batch[0])
+        omit = self.omission_step is not None and self.global_step >= self.omission_step
+        loss, terms = training_loss(logits, embedding, batch, self.settings, omissions=omit)
         self.log_dict({"loss": loss.detach(), **{n: t.detach() for n, t in terms.items()}})
         return loss
 
@@ -95,6 +78,48 @@ class GlandModule(L.LightningModule):
             optimiser, self.settings.learning_rate, total_steps=self.settings.iterations + 1
         )
         return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def training_loss(
+    logits: torch.Tensor,
+    embedding: torch.Tensor,
+    batch: Batch,
+    settings: TrainSettings,
+    *,
+    omissions: bool = False,
+) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+    """Compute the weighted sum of the losses of a batch, and each of them.
+
+    Parameters
+    ----------
+    logits, embedding
+        What the network made of the batch.
+    batch
+        Pixels, pseudo mask, proposal and curated.
+    settings
+        Weights of the terms.
+    omissions
+        Whether background that looks like gland counts as gland.
+    """
+    _, target, proposal, curated = batch
+    embedding = F.normalize(embedding.float(), dim=1)
+    proposal = proposal[:, STRIDE // 2 :: STRIDE, STRIDE // 2 :: STRIDE]
+    k = exterior_embedding(embedding, proposal)
+    terms = {}
+    if k is not None:
+        terms["diffusion"] = knowledge_diffusion(embedding, proposal, k)
+        terms["push"] = background_push(embedding, proposal, k, settings.push_margin)
+        if omissions:
+            target = _relabelled(target, relabel_omissions(embedding, proposal, k), curated)
+    weight = _curated_weight(curated, settings.curated_weight)
+    terms["cross_entropy"] = cross_entropy_with_ignore(logits.float(), target, weight)
+    weights = {
+        "diffusion": settings.diffusion_weight,
+        "push": settings.push_weight,
+        "cross_entropy": 1.0,
+    }
+    loss = torch.stack([weights[name] * term for name, term in terms.items()]).sum()
+    return loss, terms
 
 
 def _relabelled(
