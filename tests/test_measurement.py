@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from skimage.draw import ellipse
@@ -80,3 +82,22 @@ def test_a_single_pixel_and_a_line_are_measured():
     table = measure(_prediction(glands))
     assert table["area_um2"].tolist() == [1, 6]
     assert table["solidity"].notna().all()
+
+
+def test_centroids_of_a_region_are_places_on_the_whole_slide():
+    glands = np.zeros((40, 60), np.int32)
+    glands[10:20, 20:40] = 7
+    here = _prediction(glands)
+    there = replace(here, grid=replace(here.grid, origin=(100, 300)))
+    (before,), (after,) = (measure(p).to_dict("records") for p in (here, there))
+    assert after["centroid_y_um"] == pytest.approx(before["centroid_y_um"] + 50)
+    assert after["centroid_x_um"] == pytest.approx(before["centroid_x_um"] + 150)
+    assert after["touches_border"] is False
+
+
+def test_a_gland_across_four_parts_is_measured_once():
+    glands = np.zeros((64, 64), np.int32)
+    glands[ellipse(32, 32, 20, 24)] = 5
+    whole = measure(_prediction(glands))
+    assert whole["label"].tolist() == [5]
+    assert measure(_prediction(glands), side=32).equals(whole)
