@@ -86,8 +86,8 @@ class ExteriorMap:
         GlandsError
             When there is no such cluster.
         """
-        if not 1 <= cluster <= len(self.memberships):
+        if not 1 <= cluster <= self.memberships.shape[0]:
             raise GlandsError(
-                f"There is no cluster {cluster}: choose one of 1 to {len(self.memberships)}."
+                f"There is no cluster {cluster}: choose one of 1 to {self.memberships.shape[0]}."
             )
         return replace(self, cluster=cluster)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -56,7 +56,11 @@ class Clustering:
         return sum(isinstance(m, torch.nn.Conv2d) for m in self.network.features)
 
     def map(
-        self, rgb: np.ndarray, stain: Stain, device: Device, cancel: CancelToken | None = None
+        self,
+        rgb: np.ndarray,
+        stain: Stain,
+        device: Device,
+        check: Callable[[], None] = lambda: None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Map the pixels of a slide, or of a part of one.
 
@@ -68,8 +72,8 @@ class Clustering:
             The slide's stain.
         device
             Where to run.
-        cancel
-            Looked at before every tile.
+        check
+            Called before every tile; it may raise to stop.
 
         Returns
         -------
@@ -84,8 +88,7 @@ class Clustering:
         clusters = np.empty((rows, columns), np.uint8)
         for y in range(0, rows, _TILE):
             for x in range(0, columns, _TILE):
-                if cancel is not None:
-                    cancel.check()
+                check()
                 embedding = self._embed_tile(pixels, y, x, device)
                 distances = squared_distances(embedding, self.centres)
                 tile = np.s_[y : y + _TILE, x : x + _TILE]
@@ -224,8 +227,9 @@ def apply_exterior(
     """
     mpp = model.settings.general.working_mpp
     clustering = model.clustering(slide)
+    check = (cancel or CancelToken()).check
     clusters, memberships = clustering.map(
-        slide.read(mpp), stain_of(slide, mpp), model.device, cancel
+        slide.read(mpp), stain_of(slide, mpp), model.device, check
     )
     exterior = ExteriorMap(
         slide.id, slide.grid(mpp), clusters, memberships, 1, clustering.evidence, model.settings

@@ -108,6 +108,13 @@ class BlockPredictor:
         """Side in pixels of the blocks to predict the slide in."""
         return core_side(self.settings.predict, self.mpp)
 
+    def window(self, core: Window) -> Window:
+        """Return what is read to predict a window."""
+        return _around(
+            self.lattice.extent(core, self.shape),
+            core.widened(round(_GLASS_HALO_UM / self.mpp), self.shape),
+        )
+
     def probability(
         self,
         read: Callable[[Window], np.ndarray],
@@ -137,10 +144,7 @@ class BlockPredictor:
         GlandsError
             When the device's memory does not hold one tile.
         """
-        window = _around(
-            self.lattice.extent(core, self.shape),
-            core.widened(round(_GLASS_HALO_UM / self.mpp), self.shape),
-        )
+        window = self.window(core)
         rgb = read(window)
         part = Part(LazyDensity(rgb), window, self.stain, glass_of(rgb, self.mpp))
         settings = self.settings.predict

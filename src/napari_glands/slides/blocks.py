@@ -56,6 +56,7 @@ def blocks(shape: tuple[int, int], side: int, halo: int) -> list[Block]:
     return found
 
 
-def is_large(grid: Grid) -> bool:
-    """Whether an array on a grid is too large to be held in one piece."""
-    return grid.shape[0] * grid.shape[1] > LARGEST_WHOLE
+def is_large(grid: Grid | tuple[int, int]) -> bool:
+    """Whether an array on a grid, or of a shape, is too large to be held in one piece."""
+    rows, columns = grid.shape if isinstance(grid, Grid) else grid
+    return rows * columns > LARGEST_WHOLE
