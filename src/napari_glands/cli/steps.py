@@ -6,7 +6,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -25,6 +25,9 @@ from napari_glands.jobs import CancelToken, Report
 from napari_glands.presets import PresetName
 from napari_glands.project.commands import step_options
 
+if TYPE_CHECKING:
+    from napari_glands.workers import Workers
+
 __all__ = ["exterior", "grow", "measure", "new", "predict", "priors", "run", "train"]
 
 Images = Annotated[
@@ -39,6 +42,22 @@ MppOption = Annotated[
 ]
 NameOption = Annotated[str, typer.Option("--name", help="Name of the model in the project.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+SchedulerOption = Annotated[
+    str | None,
+    typer.Option(
+        "--scheduler",
+        help="Address of a running Dask scheduler, such as tcp://10.0.0.1:8786, whose workers do "
+        "the tiles of large slides; they must see the project and the images under the same paths.",
+    ),
+]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option(
+        "--workers",
+        min=1,
+        help="Processes on this machine that do the tiles of large slides.  [default: one per GPU]",
+    ),
+]
 
 
 @with_settings(general=None)
@@ -86,6 +105,8 @@ def run(
     settings: SettingsOption = None,
     preset: PresetOption = None,
     mpp: MppOption = None,
+    scheduler: SchedulerOption = None,
+    workers: WorkersOption = None,
     as_json: JsonOption = False,
     changes: Changes,
 ) -> None:
@@ -93,9 +114,13 @@ def run(
 
     def job(report: Report, cancel: CancelToken) -> dict[str, Any]:
         from napari_glands.project.steps import run_all
+        from napari_glands.workers import chosen_workers
 
-        with _filled_project(images or [], project, settings, preset, mpp, changes) as opened:
-            return run_all(opened, report=report, cancel=cancel).to_dict()
+        with (
+            chosen_workers(scheduler, workers) as those,
+            _filled_project(images or [], project, settings, preset, mpp, changes) as opened,
+        ):
+            return run_all(opened, report=report, cancel=cancel, workers=those).to_dict()
 
     summary = work(job)
     if as_json:
@@ -112,13 +137,16 @@ def exterior(
     *,
     project: ProjectOption,
     preset: PresetOption = None,
+    scheduler: SchedulerOption = None,
+    workers: WorkersOption = None,
     as_json: JsonOption = False,
     changes: Changes,
 ) -> None:
     """Stage 1: find the gland exterior in all slides, without labels."""
     from napari_glands.project.steps import run_exterior
 
-    _run_step(run_exterior, project, with_preset(changes, preset, "exterior"), as_json)
+    changes = with_preset(changes, preset, "exterior")
+    _run_tiled_step(run_exterior, project, changes, as_json, scheduler, workers)
 
 
 @with_settings(**step_options("priors"))
@@ -132,13 +160,16 @@ def priors(
             help="Replace priors that you edited or took from predictions, too (after a backup).",
         ),
     ] = False,
+    scheduler: SchedulerOption = None,
+    workers: WorkersOption = None,
     as_json: JsonOption = False,
     changes: Changes,
 ) -> None:
     """Fill well-closed exteriors: the priors that training starts from."""
     from napari_glands.project.steps import run_priors
 
-    _run_step(run_priors, project, changes, as_json, replace_curated=replace_curated)
+    told = {"replace_curated": replace_curated}
+    _run_tiled_step(run_priors, project, changes, as_json, scheduler, workers, **told)
 
 
 @with_settings(**step_options("train"))
@@ -187,6 +218,8 @@ def predict(
     name: NameOption = "glands",
     preset: PresetOption = None,
     mpp: MppOption = None,
+    scheduler: SchedulerOption = None,
+    workers: WorkersOption = None,
     as_json: JsonOption = False,
     changes: Changes,
 ) -> None:
@@ -196,13 +229,13 @@ def predict(
         _refuse_idle_mpp(mpp)
         from napari_glands.project.steps import run_predict
 
-        _run_step(run_predict, project, changes, as_json, name=name)
+        _run_tiled_step(run_predict, project, changes, as_json, scheduler, workers, name=name)
         return
     if not images or model is None or out is None or project is not None:
         raise typer.BadParameter(
             "give either --project DIR, or IMAGES... with --model DIR and --out DIR."
         )
-    _predict_new(images, model, out, mpp, changes, as_json)
+    _predict_new(images, model, out, mpp, changes, as_json, scheduler, workers)
 
 
 @with_settings(**step_options("grow"))
@@ -266,37 +299,14 @@ def _predict_new(
     mpp: float | None,
     changes: Changes,
     as_json: bool,
+    scheduler: str | None,
+    workers: int | None,
 ) -> None:
     def job(report: Report, cancel: CancelToken) -> list[dict[str, Any]]:
-        from napari_glands.segmentation import load_model
-        from napari_glands.segmentation import predict as predict_slide
-        from napari_glands.slides import find_images, open_slide
-        from napari_glands.slides.opening import default_name
+        with chosen_workers(scheduler, workers) as those:
+            return _predicted(images, model, out, mpp, changes, those, report, cancel)
 
-        paths = find_images(images)
-        names = Counter(default_name(path).casefold() for path in paths)
-        trained = load_model(model)
-        # Where it was trained says nothing about where it is applied.
-        settings = changed(trained.settings.updated("general", device="auto"), changes)
-        default_mpp = settings.general.default_mpp
-        rows = []
-        for path in paths:
-            if cancel.cancelled:
-                break
-            slide = open_slide(path, mpp=mpp, default_mpp=default_mpp)
-            prediction = predict_slide(trained, slide, settings, report=report, cancel=cancel)
-            # Images of one name in several folders must not share their files.
-            alone = names[slide.name.casefold()] == 1
-            named = Named(slide, slide.name if alone else slide.id)
-            written = export_all(prediction, named, out, settings)
-            rows.append(
-                {
-                    "image": slide.name,
-                    "glands": int(prediction.glands.max()),
-                    "files": [str(file) for file in written],
-                }
-            )
-        return rows
+    from napari_glands.workers import chosen_workers
 
     rows = work(job)
     if as_json:
@@ -304,6 +314,44 @@ def _predict_new(
     else:
         shown = [{**row, "files": len(row["files"])} for row in rows]
         print_table(f"Predictions in {out}", shown)
+
+
+def _predicted(
+    images: Sequence[str],
+    model: Path,
+    out: Path,
+    mpp: float | None,
+    changes: Changes,
+    workers: Workers,
+    report: Report,
+    cancel: CancelToken,
+) -> list[dict[str, Any]]:
+    """Predict and export image after image; say what was written."""
+    from napari_glands.project.whole_slide.prediction import predicted_in
+    from napari_glands.segmentation import load_model
+    from napari_glands.slides import find_images, open_slide
+    from napari_glands.slides.objects import object_boxes
+    from napari_glands.slides.opening import default_name
+
+    paths = find_images(images)
+    names = Counter(default_name(path).casefold() for path in paths)
+    trained = load_model(model)
+    # Where it was trained says nothing about where it is applied.
+    settings = changed(trained.settings.updated("general", device="auto"), changes)
+    default_mpp = settings.general.default_mpp
+    rows = []
+    for path in paths:
+        if cancel.cancelled:
+            break
+        slide = open_slide(path, mpp=mpp, default_mpp=default_mpp)
+        # Images of one name in several folders must not share their files.
+        alone = names[slide.name.casefold()] == 1
+        named = Named(slide, slide.name if alone else slide.id)
+        with predicted_in(out, trained, slide, settings, workers, report, cancel) as prediction:
+            written = export_all(prediction, named, out, settings)
+            count = int(object_boxes(prediction.glands).labels.max(initial=0))
+        rows.append({"image": slide.name, "glands": count, "files": [str(f) for f in written]})
+    return rows
 
 
 def _run_step(
@@ -326,6 +374,25 @@ def _run_step(
             f"{result.step}: {len(result.made)} finished now, {len(result.kept)} were before "
             f"({result.seconds:.1f} s)"
         )
+
+
+def _run_tiled_step(
+    step: Callable[..., Any],
+    project: Path,
+    changes: Changes,
+    as_json: bool,
+    scheduler: str | None,
+    workers: int | None,
+    **more: Any,
+) -> None:
+    """Run a step whose tiles others may work on."""
+    from napari_glands.workers import chosen_workers
+
+    def with_workers(*given: Any, **options: Any) -> Any:
+        with chosen_workers(scheduler, workers) as those:
+            return step(*given, **options, workers=those)
+
+    _run_step(with_workers, project, changes, as_json, **more)
 
 
 def _told(project: Path, result: Any) -> dict[str, Any]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -20,6 +21,7 @@ from napari_glands.project.store import SlideStore
 from napari_glands.project.taking_part import entries_for
 from napari_glands.project.teaching import train_fingerprint
 from napari_glands.project.versions import keep_version
+from napari_glands.project.whole_slide.building import Building
 from napari_glands.settings import Settings
 
 if TYPE_CHECKING:
@@ -612,6 +614,31 @@ class Project:
         facts = self.facts(slide_id, "glands")
         return facts is not None and (facts["curated"] or _decided(facts["table"]))
 
+    # ---- results that grow block by block
+
+    def building(self, slide_id: str, name: str, fingerprint: str) -> Building:
+        """Return the folder in which a result of a large slide grows, new or gone on with."""
+        self.require_writable()
+        return Building.of(self._store(slide_id).folder, name, fingerprint)
+
+    @contextmanager
+    def saving(self, slide_id: str, name: str) -> Iterator[SlideStore]:
+        """Give the results of a slide to change; nobody else reads or changes them meanwhile.
+
+        Raises
+        ------
+        GlandsError
+            When the project cannot be written to.
+        """
+        self.require_writable()
+        try:
+            with self._saving:
+                yield self._store(slide_id)
+        except OSError as error:
+            raise GlandsError(
+                f"Cannot save the {name} of {self.entry(slide_id).name}: {error.strerror or error}."
+            ) from error
+
     # ---- copies of what the user made
 
     def back_up(self, slide_id: str, name: str) -> Path | None:
@@ -808,15 +835,9 @@ class Project:
         self.require_writable()
         if seconds is None:
             seconds = (self.facts(result.slide_id, name) or {}).get("seconds", 0.0)
-        save = getattr(self._store(result.slide_id), f"save_{name}")
-        try:
-            with self._saving:
-                save(result, fingerprint=fingerprint, seconds=seconds, **facts)
-        except OSError as error:
-            raise GlandsError(
-                f"Cannot save the {name} of {self.entry(result.slide_id).name}: "
-                f"{error.strerror or error}."
-            ) from error
+        with self.saving(result.slide_id, name) as store:
+            save = getattr(store, f"save_{name}")
+            save(result, fingerprint=fingerprint, seconds=seconds, **facts)
 
     def _added(self, slide: Slide) -> SlideEntry:
         """Return the record of a slide, made if it is new."""

@@ -7,6 +7,7 @@ belong together when the glands name the content of the prediction that they are
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_glands.atomic import staging_folder
+from napari_glands.errors import GlandsError
 from napari_glands.project.fingerprint import arrays_digest, digest
 from napari_glands.project.label_folders import (
     LabelFolders,
@@ -22,8 +24,10 @@ from napari_glands.project.label_folders import (
     grid_of,
     read_array,
     row_properties,
+    write_facts,
 )
 from napari_glands.settings import Settings
+from napari_glands.slides.blocks import is_large
 
 if TYPE_CHECKING:
     from napari_glands.priors.gland import Glands
@@ -66,10 +70,10 @@ class GlandStore(LabelFolders):
             )
             add_array(prediction, "probability", result.probability, _CHUNKS)
             curated = bool(glands.decided.any())
-            self._publish(
+            self.publish(
                 self._glands_folder(staging, glands, content, found, curated=curated, **facts)
             )
-            self._publish(prediction)
+            self.publish(prediction)
 
     def save_glands(self, glands: Glands, **facts: Any) -> None:
         """Save glands of the saved prediction as the user left them; `facts` are kept with them."""
@@ -79,9 +83,37 @@ class GlandStore(LabelFolders):
         if found is None:  # a folder from before glands had states: they are as they were found
             found = arrays_digest(self._labels())
         with staging_folder(self._staging) as staging:
-            self._publish(
+            self.publish(
                 self._glands_folder(staging, glands, prediction["content"], found, **facts)
             )
+
+    def publish_large_prediction(
+        self,
+        result: Prediction,
+        prediction: Path,
+        glands: Path,
+        content: str,
+        facts: Mapping[str, Any],
+    ) -> None:
+        """Put the prediction of a large slide, whose arrays are built, into place.
+
+        Its glands have no states: a slide of that size is corrected in regions.
+
+        Parameters
+        ----------
+        result
+            The prediction.
+        prediction, glands
+            The folders that were built.
+        content
+            Digest of the probability and the glands.
+        facts
+            Kept with both.
+        """
+        common = {"model": result.model, "slide_name": result.slide_name, "content": content}
+        for folder in (glands, prediction):
+            write_facts(folder, result, {**common, **facts})
+            self.publish(folder)
 
     def _glands_folder(
         self, staging: Path, glands: Glands, prediction: str, found: str, **facts: Any
@@ -144,11 +176,22 @@ class GlandStore(LabelFolders):
         return _prediction(*loaded, labels)
 
     def load_glands(self) -> Glands | None:
-        """Load the glands with their states; None when absent."""
+        """Load the glands with their states; None when absent.
+
+        Raises
+        ------
+        GlandsError
+            For a slide that is too large to be looked through gland by gland.
+        """
         facts = self.gland_facts()
         loaded = self._load("prediction")
         if facts is None or loaded is None:
             return None
+        if is_large(grid_of(facts)):
+            raise GlandsError(
+                f"{facts['slide_name']} is too large to look through gland by gland: draw regions "
+                "on it, and look through those."
+            )
         if not facts["stateful"]:
             from napari_glands.segmentation.curation import curated_glands
 
@@ -170,7 +213,7 @@ class GlandStore(LabelFolders):
     def load_gland_backup(self, folder: Path) -> Glands:
         """Load glands from one of the `backups`, beside the present probability."""
         facts = facts_in(folder)
-        labels = read_array(folder, "0").astype(np.int32)
+        labels = read_array(folder, "0", np.int32)
         present = self.load_glands()
         if "table" not in facts:  # a copy of a folder from before glands had states
             facts = {**facts, "table": _proposed(labels, grid_of(facts).pixel_area_um2)}
@@ -190,7 +233,7 @@ class GlandStore(LabelFolders):
 
     def _labels(self) -> np.ndarray:
         folder, _ = self._load("glands") or (self.folder / "labels" / "glands", None)
-        return read_array(folder, "0").astype(np.int32)
+        return read_array(folder, "0", np.int32)
 
 
 def _without_states(facts: dict[str, Any]) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from napari_glands.atomic import (
 )
 from napari_glands.errors import GlandsError
 from napari_glands.settings import Settings
+from napari_glands.slides.blocks import is_large
 from napari_glands.slides.grid import Grid
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "make_group",
     "read_array",
     "row_properties",
+    "write_facts",
 ]
 
 ATTRIBUTE = "napari_glands"
@@ -124,18 +126,10 @@ class LabelFolders:
 
         write_labels(staging, name, labels, result.grid, properties=properties, ngff="0.4")
         folder = staging / "labels" / name
-        attributes = read_json(folder / ".zattrs")
-        attributes[ATTRIBUTE] = {
-            "slide_id": result.slide_id,
-            "grid": asdict(result.grid),
-            "settings": result.settings.model_dump(mode="json"),
-            "saved": datetime.now(UTC).isoformat(timespec="seconds"),
-            **facts,
-        }
-        write_json(folder / ".zattrs", attributes)
+        write_facts(folder, result, facts)
         return folder
 
-    def _publish(self, built: Path) -> None:
+    def publish(self, built: Path) -> None:
         """Move a finished label folder to its place and list it."""
         labels = self.folder / "labels"
         make_group(self.folder)
@@ -149,6 +143,19 @@ class LabelFolders:
         facts = self.facts(name)
         folder = existing_folder(self.folder / "labels" / name)
         return None if facts is None or folder is None else (folder, facts)
+
+
+def write_facts(folder: Path, result: Result, facts: Mapping[str, Any]) -> None:
+    """Write what is known of a result beside its pixels."""
+    attributes = read_json(folder / ".zattrs")
+    attributes[ATTRIBUTE] = {
+        "slide_id": result.slide_id,
+        "grid": asdict(result.grid),
+        "settings": result.settings.model_dump(mode="json"),
+        "saved": datetime.now(UTC).isoformat(timespec="seconds"),
+        **facts,
+    }
+    write_json(folder / ".zattrs", attributes)
 
 
 def facts_in(folder: Path) -> dict[str, Any]:
@@ -177,13 +184,13 @@ def add_array(folder: Path, name: str, array: np.ndarray, chunks: tuple[int, ...
     group.create_array(name, data=np.ascontiguousarray(array), chunks=fitting)
 
 
-def read_array(folder: Path, name: str) -> np.ndarray:
-    """Read an array from a result's folder."""
+def read_array(folder: Path, name: str, dtype: Any = None) -> np.ndarray:
+    """Read an array from a result's folder; that of a large slide is read part by part, later."""
     import zarr
 
     try:
-        array = zarr.open_array(folder / name, mode="r")
-        return np.asarray(array[...])
+        array: Any = zarr.open_array(folder / name, mode="r")
+        return array if is_large(array.shape[-2:]) else np.asarray(array[...], dtype)
     except (OSError, KeyError, ValueError, RuntimeError) as error:
         raise GlandsError(
             f"The saved result {folder / name} is damaged ({error}): delete the folder {folder} "

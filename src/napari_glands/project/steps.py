@@ -33,10 +33,13 @@ from napari_glands.project.summary import RunSummary, summarise
 from napari_glands.project.taking_part import entries_for
 from napari_glands.project.teaching import decided_glands
 from napari_glands.settings import Settings
+from napari_glands.slides.blocks import is_large
+from napari_glands.workers import InProcess
 
 if TYPE_CHECKING:
     from napari_glands.segmentation import Model
     from napari_glands.slides import Slide
+    from napari_glands.workers import Workers
 
 __all__ = [
     "DEFAULT_MODEL",
@@ -84,6 +87,7 @@ def run_exterior(
     report: Report = ignore,
     cancel: CancelToken | None = None,
     live: LiveView | None = None,
+    workers: Workers | None = None,
 ) -> StepResult:
     """Map the exterior of all slides (stage 1).
 
@@ -97,6 +101,9 @@ def run_exterior(
         Progress and cancel request.
     live
         Tells which part of which slide somebody looks at while the step runs.
+    workers
+        Who works on the blocks of slides that are too large for memory; this process when not
+        given.
 
     Raises
     ------
@@ -110,6 +117,7 @@ def run_exterior(
         choose_device,
         fit_exterior,
     )
+    from napari_glands.project.whole_slide.saving import save_large_exterior
 
     settings, cancel = _begin(project, settings), cancel or CancelToken()
     check_cluster(settings.exterior)
@@ -123,6 +131,7 @@ def run_exterior(
         return _nothing_to_do("exterior", kept, report)
     device = choose_device(settings.general.device)
     shared = settings.exterior.network == "shared"
+    those = workers or InProcess()
     fingerprint = project.exterior_fingerprint(settings, todo[0].id, there)
     clock = time.perf_counter()
     with recorded_run(
@@ -152,12 +161,13 @@ def run_exterior(
             fitted = model or fit_exterior(
                 [slide], settings, report=report, cancel=cancel, live=live
             )
+            own = project.exterior_fingerprint(settings, slide.id, there)
+            if is_large(slide.grid(settings.general.working_mpp)):
+                save_large_exterior(project, slide, fitted, own, those, report, cancel)
+                return
             mapped = apply_exterior(fitted, slide, cancel=cancel)
-            project.save_exterior(
-                mapped,
-                fingerprint=project.exterior_fingerprint(settings, slide.id, there),
-                seconds=time.perf_counter() - began,
-            )
+            seconds = time.perf_counter() - began
+            project.save_exterior(mapped, fingerprint=own, seconds=seconds)
 
         made = _each(project, "exterior", todo, work, run.report, cancel, start)
     return StepResult("exterior", made, _ids(kept), time.perf_counter() - clock)
@@ -170,12 +180,13 @@ def run_priors(
     replace_curated: bool = False,
     report: Report = ignore,
     cancel: CancelToken | None = None,
+    workers: Workers | None = None,
 ) -> StepResult:
     """Mine the priors of all slides that have an exterior map.
 
     Parameters
     ----------
-    project, settings, report, cancel
+    project, settings, report, cancel, workers
         As for `run_exterior`.
     replace_curated
         Whether priors with decisions of the user, or grown from predictions, are replaced too
@@ -187,8 +198,10 @@ def run_priors(
         When no slide has an exterior map, and as for `run_exterior`.
     """
     from napari_glands.priors import mine_priors
+    from napari_glands.project.whole_slide.saving import save_large_priors
 
     settings, cancel = _begin(project, settings), cancel or CancelToken()
+    those = workers or InProcess()
     mapped = reachable(project, _having(project, "exterior", report, "priors"), "priors", report)
     curated = {e.id for e in mapped if project.has_curated_priors(e.id)}
     grown = {e.id for e in mapped if project.has_grown_priors(e.id)}
@@ -213,6 +226,10 @@ def run_priors(
     def work(slide: Slide, report: Report) -> None:
         began = time.perf_counter()
         exterior = project.load_exterior(slide.id)
+        if is_large(exterior.grid):
+            own = project.priors_fingerprint(settings, slide.id)
+            save_large_priors(project, slide, exterior, settings, own, those, report, cancel)
+            return
         found = mine_priors(slide, exterior, settings, report=report, cancel=cancel)
         if not replace_curated and project.has_curated_priors(slide.id):  # edited meanwhile
             report(Event("priors", 1, f"Kept your decisions on the priors of {slide.name}"))
@@ -335,12 +352,13 @@ def run_predict(
     report: Report = ignore,
     cancel: CancelToken | None = None,
     live: LiveView | None = None,
+    workers: Workers | None = None,
 ) -> StepResult:
     """Predict the glands of all slides with a saved model.
 
     Parameters
     ----------
-    project, settings, report, cancel, live
+    project, settings, report, cancel, live, workers
         As for `run_exterior`.
     name
         Of the model.
@@ -351,9 +369,11 @@ def run_predict(
         When there is no such model, and as for `run_exterior`.
     """
     from napari_glands.exterior import choose_device
+    from napari_glands.project.whole_slide.saving import save_large_prediction
     from napari_glands.segmentation import predict
 
     settings, cancel = _begin(project, settings), cancel or CancelToken()
+    those = workers or InProcess()
     saved = project.model_facts(name)
     content = saved["content"] if saved else ""
     kept, todo = _split(
@@ -372,6 +392,10 @@ def run_predict(
 
     def work(slide: Slide, report: Report) -> None:
         began = time.perf_counter()
+        if is_large(slide.grid(model.settings.general.working_mpp)):
+            own = project.prediction_fingerprint(settings, slide.id, content)
+            save_large_prediction(project, slide, model, settings, own, those, report, cancel)
+            return
         prediction = predict(model, slide, settings, report=report, cancel=cancel, live=live)
         before = project.load_glands(slide.id) if project.facts(slide.id, "glands") else None
         project.save_prediction(
@@ -510,12 +534,13 @@ def run_all(
     report: Report = ignore,
     cancel: CancelToken | None = None,
     live: LiveView | None = None,
+    workers: Workers | None = None,
 ) -> RunSummary:
     """Run all steps in order; a cancelled run returns the summary of what there is.
 
     Parameters
     ----------
-    project, settings, report, cancel, live
+    project, settings, report, cancel, live, workers
         As for `run_exterior`.
 
     Raises
@@ -525,10 +550,10 @@ def run_all(
     """
     cancel = cancel or CancelToken()
     steps: tuple[Callable[..., StepResult], ...] = (
-        partial(run_exterior, live=live),
-        run_priors,
+        partial(run_exterior, live=live, workers=workers),
+        partial(run_priors, workers=workers),
         partial(run_train, live=live),
-        partial(run_predict, live=live),
+        partial(run_predict, live=live, workers=workers),
         run_measure,
     )
     for run_step in steps:

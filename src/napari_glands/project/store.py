@@ -17,8 +17,10 @@ from napari_glands.project.label_folders import (
     grid_of,
     read_array,
     row_properties,
+    write_facts,
 )
 from napari_glands.settings import Settings
+from napari_glands.slides.blocks import is_large
 
 if TYPE_CHECKING:
     from napari_glands.exterior.maps import ExteriorMap
@@ -34,6 +36,12 @@ class SlideStore(GlandStore):
 
     def save_exterior(self, result: ExteriorMap, **facts: Any) -> None:
         """Save an exterior map; `facts` are kept with it (see `facts`)."""
+        if is_large(result.grid):  # its arrays lie here already: only what is said of them changes
+            saved = self.facts("exterior") or {}
+            self.write_exterior_facts(
+                self.folder / "labels" / "exterior", result, pixels=saved["pixels"], **facts
+            )
+            return
         evidence = [asdict(cue) for cue in result.evidence]
         content = digest([arrays_digest(result.clusters, result.memberships), result.cluster])
         properties = {
@@ -46,7 +54,16 @@ class SlideStore(GlandStore):
                 staging, "exterior", result.clusters, result, properties, {**own, **facts}
             )
             add_array(built, "memberships", result.memberships, (1, 512, 512))
-            self._publish(built)
+            self.publish(built)
+
+    def write_exterior_facts(
+        self, folder: Path, result: ExteriorMap, *, pixels: str, **facts: Any
+    ) -> None:
+        """Write what is known of the exterior map of a large slide; `pixels` is their content."""
+        evidence = _finite([asdict(cue) for cue in result.evidence])
+        content = digest([pixels, result.cluster])
+        own = {"cluster": result.cluster, "evidence": evidence, "content": content}
+        write_facts(folder, result, {**own, "pixels": pixels, **facts})
 
     def load_exterior(self) -> ExteriorMap | None:
         """Load the exterior map; None when absent."""
@@ -59,7 +76,7 @@ class SlideStore(GlandStore):
         return ExteriorMap(
             slide_id=facts["slide_id"],
             grid=grid_of(facts),
-            clusters=read_array(folder, "0").astype(np.uint8),
+            clusters=read_array(folder, "0", np.uint8),
             memberships=read_array(folder, "memberships"),
             cluster=facts["cluster"],
             evidence=tuple(
@@ -87,7 +104,13 @@ class SlideStore(GlandStore):
             )
             add_array(built, "exterior", result.exterior, (512, 512))
             add_array(built, "marks", result.marks, (512, 512))
-            self._publish(built)
+            self.publish(built)
+
+    def write_prior_facts(self, folder: Path, result: Priors, *, pixels: str, **facts: Any) -> None:
+        """Write what is known of the priors of a large slide; `pixels` is their content."""
+        table = [asdict(prior) for prior in result.table]
+        own = {"table": table, "content": digest([pixels, table]), "curated": False, "grown": ""}
+        write_facts(folder, result, {**own, **facts})
 
     def load_priors(self) -> Priors | None:
         """Load the priors; None when absent."""
@@ -99,7 +122,7 @@ class SlideStore(GlandStore):
         from napari_glands.priors.prior import Prior, Priors
 
         facts = facts_in(folder)
-        labels = read_array(folder, "0").astype(np.int32)
+        labels = read_array(folder, "0", np.int32)
         marked = (folder / "marks").exists()  # not in folders from before there were strokes
         return Priors(
             slide_id=facts["slide_id"],
@@ -108,8 +131,15 @@ class SlideStore(GlandStore):
             table=tuple(Prior(**row) for row in facts["table"]),
             settings=Settings.model_validate(facts["settings"]),
             exterior=read_array(folder, "exterior"),
-            marks=read_array(folder, "marks") if marked else np.zeros(labels.shape, np.uint8),
+            marks=read_array(folder, "marks") if marked else _no_marks(labels.shape),
         )
+
+
+def _no_marks(shape: tuple[int, ...]) -> np.ndarray:
+    """Return zeros that take no memory where there are many."""
+    if is_large((shape[0], shape[1])):
+        return np.broadcast_to(np.uint8(0), shape)
+    return np.zeros(shape, np.uint8)
 
 
 def _finite(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

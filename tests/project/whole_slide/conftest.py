@@ -1,0 +1,83 @@
+"""A small image that counts as large: it is worked on in many small blocks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+
+import numpy as np
+import pytest
+import torch
+
+from napari_glands.evaluation.mosaic import write_mosaic
+from napari_glands.project import Project
+from napari_glands.project.whole_slide import exterior, glands, priors
+from napari_glands.sample_data import gland_field
+from napari_glands.segmentation import tiles
+from napari_glands.segmentation.model import Model
+from napari_glands.segmentation.network import build_network
+from napari_glands.settings import Settings
+from napari_glands.slides import open_slide
+
+SETTINGS = Settings.model_validate(
+    {
+        "exterior": {"iterations": 12, "channels": 8},
+        "priors": {"levels": 6, "min_score": 0.2, "min_ring": 0.3},
+        "train": {"iterations": 4, "rounds": 1, "weights": "none"},
+        "predict": {"tile_um": 120.0, "min_gland_um2": 200.0},
+    }
+)
+
+
+@pytest.fixture
+def small_blocks(monkeypatch):
+    """Let everything of more than 50,000 pixels count as large, in blocks of about 128."""
+    monkeypatch.setattr(import_module("napari_glands.slides.blocks"), "LARGEST_WHOLE", 50_000)
+    monkeypatch.setattr(tiles, "_LARGEST_CORE", 144)
+    for module in (exterior, glands, priors):
+        monkeypatch.setattr(module, "_SIDE", 128)
+        monkeypatch.setattr(module, "_CHUNK", 64)
+
+
+@dataclass
+class Case:
+    """A project with one large slide, and a model that was never trained."""
+
+    project: Project
+    model: Model
+
+    @property
+    def id(self):
+        return self.project.slides[0].id
+
+    @property
+    def image(self):
+        return self.project.path.parent / "field.ome.tif"
+
+
+@pytest.fixture
+def mosaic(tmp_path):
+    field = open_slide(gland_field((512, 768), seed=3).image, mpp=0.62)
+    return write_mosaic(tmp_path / "field.ome.tif", [field], 1100)
+
+
+@pytest.fixture
+def model():
+    with torch.random.fork_rng():
+        torch.manual_seed(5)
+        network, _ = build_network("resnet18", "none", SETTINGS.train.depth)
+    weights = {name: tensor.detach() for name, tensor in network.state_dict().items()}
+    return Model("glands", SETTINGS, weights, {}, {})
+
+
+@pytest.fixture
+def case(tmp_path, mosaic, model, small_blocks):
+    with Project.create(tmp_path / "study.glands", SETTINGS) as project:
+        project.add_slides([mosaic])
+        project.save_model(model, "glands", fingerprint="given")
+        yield Case(project, model)
+
+
+def labels_of(project):
+    """Read the saved glands of the only slide whole."""
+    return np.asarray(project.load_prediction(project.slides[0].id).glands[...])

@@ -1,0 +1,137 @@
+"""What goes wrong on the way: damaged, vanished images, full disks, lost workers."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+import numpy as np
+import pytest
+
+from napari_glands.errors import GlandsError
+from napari_glands.progress import CancelToken
+from napari_glands.project.steps import run_predict
+from napari_glands.project.whole_slide.building import Stage
+from napari_glands.slides.sources.tiff import TiffSource
+from napari_glands.workers import Cluster, chosen_workers
+
+from .conftest import labels_of
+
+
+def finished_blocks(project):
+    return len(list(project.path.rglob("*.npz")))
+
+
+def content(project):
+    return project.facts(project.slides[0].id, "prediction")["content"]
+
+
+@pytest.fixture
+def expected(case):
+    """What comes out when nothing goes wrong; it is forgotten again."""
+    run_predict(case.project)
+    glands, digest = labels_of(case.project), content(case.project)
+    assert glands.max() > 3
+    for name in ("prediction", "glands"):
+        folder = case.project.path / "slides" / f"{case.id}.zarr" / "labels" / name
+        folder.rename(case.project.path.parent / f"former-{name}")
+    assert case.project.facts(case.id, "prediction") is None
+    return glands, digest
+
+
+def test_a_damaged_part_of_the_image_leaves_the_others_finished(case, expected, monkeypatch):
+    read, begun = TiffSource.read, []
+
+    def damaged(self, level, y, x, height, width):
+        if begun and y + height > 350 and x + width > 450:
+            raise ValueError("corrupt JPEG data: bad Huffman code")
+        return read(self, level, y, x, height, width)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(TiffSource, "read", damaged)
+        with pytest.raises(GlandsError, match=r"tiles could not be .*field.ome.tif.*Huffman"):
+            run_predict(case.project, report=begun.append)
+    before = finished_blocks(case.project)
+    assert before > 3
+    assert case.project.facts(case.id, "prediction") is None
+    run_predict(case.project)
+    assert content(case.project) == expected[1]
+
+
+def test_an_image_that_vanishes_is_named_and_gone_on_with(case, expected, monkeypatch):
+    read, hidden = TiffSource.read, case.image.with_suffix(".away")
+
+    def from_the_drive(self, *where):
+        if not self.path.exists():
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return read(self, *where)
+
+    def report(event):
+        if event.message.startswith("Predicting") and case.image.exists():
+            case.image.rename(hidden)
+
+    monkeypatch.setattr(TiffSource, "read", from_the_drive)
+    with pytest.raises(GlandsError, match=r"field.ome.tif is gone: \d+ of \d+ tiles are finished"):
+        run_predict(case.project, report=report)
+    assert finished_blocks(case.project) >= 1
+    hidden.rename(case.image)
+    run_predict(case.project)
+    assert content(case.project) == expected[1]
+
+
+def test_a_full_disk_keeps_the_finished_tiles(case, expected, monkeypatch):
+    save, saved = Stage.save, []
+
+    def full(self, block, facts):
+        if len(saved) == 4:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        saved.append(block)
+        save(self, block, facts)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Stage, "save", full)
+        with pytest.raises(GlandsError, match=r"disk is full: .* 4 of \d+ tiles are finished"):
+            run_predict(case.project)
+    assert finished_blocks(case.project) == 4
+    run_predict(case.project)
+    assert content(case.project) == expected[1]
+
+
+def test_two_workers_give_the_same_and_one_may_be_lost(case, expected):
+    with chosen_workers(workers=2) as workers:
+        assert isinstance(workers, Cluster)
+        client, lost = workers._client, []
+
+        def report(event):
+            if event.message.startswith("Predicting") and not lost:
+                lost.append(_kill_one(client))
+
+        run_predict(case.project, report=report, workers=workers)
+    assert lost
+    np.testing.assert_array_equal(labels_of(case.project), expected[0])
+    assert content(case.project) == expected[1]
+
+
+def test_a_scheduler_that_does_not_answer_is_named():
+    with (
+        pytest.raises(GlandsError, match=r"No Dask scheduler answers at tcp://127.0.0.1:1 "),
+        chosen_workers("tcp://127.0.0.1:1"),
+    ):
+        pass
+
+
+def test_a_cancel_request_reaches_the_workers(case):
+    token = CancelToken()
+    with chosen_workers(workers=2) as workers:
+        result = run_predict(
+            case.project, report=lambda event: token.cancel(), cancel=token, workers=workers
+        )
+    assert result.made == ()
+
+
+def _kill_one(client):
+    """Kill a worker's process the hard way."""
+    address, info = next(iter(client.scheduler_info()["workers"].items()))
+    pid = client.run(os.getpid, workers=[address])[address]
+    os.kill(pid, 9)
+    return info["name"]
