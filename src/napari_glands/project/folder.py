@@ -372,6 +372,22 @@ class Project:
             special = {"prediction": store.prediction_facts, "glands": store.gland_facts}
             return special[name]() if name in special else store.facts(name)
 
+    def label_levels(self, slide_id: str, name: str) -> tuple[Any, ...]:
+        """Return the label image of a result as arrays on the disk, finest first.
+
+        Parameters
+        ----------
+        slide_id, name
+            As for `facts`.
+
+        Returns
+        -------
+        tuple of zarr.Array
+            Integers (y, x); empty when there is no such result.
+        """
+        with self._saving:
+            return self._store(slide_id).levels(name)
+
     def save_exterior(
         self, result: ExteriorMap, *, fingerprint: str | None = None, seconds: float | None = None
     ) -> None:

@@ -86,6 +86,23 @@ class LabelFolders:
         folder = existing_folder(self.folder / "labels" / name)
         return None if folder is None else facts_in(folder)
 
+    def levels(self, name: str) -> tuple[Any, ...]:
+        """Return the pyramid of a result's label image, arrays on the disk; empty when absent."""
+        import zarr
+
+        folder = existing_folder(self.folder / "labels" / name)
+        if folder is None:
+            return ()
+        try:
+            group = zarr.open_group(folder, mode="r")
+            datasets: Any = group.attrs["multiscales"]
+            return tuple(group[dataset["path"]] for dataset in datasets[0]["datasets"])
+        except (OSError, KeyError, ValueError) as error:
+            raise GlandsError(
+                f"The saved result {folder} is damaged ({error}): delete that folder and run its "
+                "step again."
+            ) from error
+
     def back_up(self, name: str, *, passing: bool = False) -> Path | None:
         """Copy a result to a dated folder beside this one and return it; None when absent.
 

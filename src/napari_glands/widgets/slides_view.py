@@ -35,6 +35,16 @@ __all__ = ["SlideRow", "SlidesView"]
 _IMAGES = f"Histology images ({' '.join(f'*{ending}' for ending in READABLE)});;All files (*)"
 
 
+_LARGE = (
+    "This slide is large: all its tissue is worked on tile by tile. Draw regions to work on parts "
+    "first."
+)
+_LARGE_WITH_REGIONS = (
+    "This slide is large: its regions are worked on in its place. Predict finds the glands of the "
+    "whole slide, tile by tile."
+)
+
+
 @dataclass(frozen=True)
 class SlideRow:
     """One line of the slide list.
@@ -49,6 +59,12 @@ class SlideRow:
         Whether the pixel size is only assumed.
     state
         How far the slide has come, such as ``"priors"``.
+    size
+        Width and height as text.
+    of
+        Id of the slide that it is a region of; empty for a slide.
+    large
+        Whether it is worked on tile by tile.
     """
 
     id: str
@@ -56,6 +72,9 @@ class SlideRow:
     pixel_size: str
     assumed: bool
     state: str
+    size: str = ""
+    of: str = ""
+    large: bool = False
 
 
 class SlidesView(StepView):
@@ -72,7 +91,11 @@ class SlidesView(StepView):
     mpp_given
         µm per pixel of the images that do not state it.
     slide_chosen
-        Id of the slide to show.
+        Id of the slide or region to show.
+    draw_requested, use_requested, remove_requested
+        Regions shall be drawn; those drawn shall be used; the one on show shall be removed.
+    tissue_toggled
+        Whether tissue shall be outlined.
     """
 
     files_chosen = Signal(list)
@@ -80,6 +103,10 @@ class SlidesView(StepView):
     sample_requested = Signal(str)
     mpp_given = Signal(float)
     slide_chosen = Signal(str)
+    draw_requested = Signal()
+    use_requested = Signal()
+    remove_requested = Signal()
+    tissue_toggled = Signal(bool)
 
     def __init__(
         self,
@@ -95,7 +122,15 @@ class SlidesView(StepView):
         self.mpp_frame = self._make_mpp_frame(settings.default_mpp)
         self.run_all = RunAll(presets)
         edits(self.run_all)
-        self.build(self._make_buttons(samples), self.list, self.mpp_frame, after=(self.run_all,))
+        self.large_note = sentence()
+        self.build(
+            self._make_buttons(samples),
+            self.list,
+            self.large_note,
+            self._make_region_buttons(),
+            self.mpp_frame,
+            after=(self.run_all,),
+        )
         self.show_slides([], "")
 
     def set_all_ready(self, ready: bool) -> None:
@@ -132,16 +167,46 @@ class SlidesView(StepView):
         grid.addWidget(self.add_layers_button, 1, 0, 1, 3)
         return frame
 
+    def _make_region_buttons(self) -> QFrame:
+        self.draw_button = QPushButton("Draw regions")
+        self.draw_button.setToolTip(
+            "Draw rectangles on the slide with the mouse. Regions are worked on like slides of "
+            "their own, and lie in the coordinates of the whole slide."
+        )
+        self.use_button = QPushButton("Use as regions")
+        self.use_button.setToolTip("Take the rectangles that you have drawn into the list.")
+        self.remove_button = QPushButton("Remove region")
+        self.remove_button.setToolTip(
+            "Take the region on show out of the list. What was made of it stays in the project."
+        )
+        self.tissue_button = QPushButton("Show tissue")
+        self.tissue_button.setToolTip("Outline what is taken for tissue; glass is passed over.")
+        self.tissue_button.setCheckable(True)
+        self.draw_button.clicked.connect(self.draw_requested)
+        self.use_button.clicked.connect(self.use_requested)
+        self.remove_button.clicked.connect(self.remove_requested)
+        self.tissue_button.toggled.connect(self.tissue_toggled)
+        edits(self.draw_button, self.use_button, self.remove_button)
+        frame = QFrame()
+        grid = QGridLayout(frame)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.addWidget(self.draw_button, 0, 0)
+        grid.addWidget(self.use_button, 0, 1)
+        grid.addWidget(self.tissue_button, 1, 0)
+        grid.addWidget(self.remove_button, 1, 1)
+        return frame
+
     def _make_list(self) -> QTreeWidget:
         tree = QTreeWidget()
-        tree.setHeaderLabels(["Slide", "µm/px", "State"])
+        tree.setHeaderLabels(["Slide", "µm/px", "State", "Size"])
         tree.setRootIsDecorated(False)
+        tree.setIndentation(14)
         tree.setUniformRowHeights(True)
         tree.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         header: Any = tree.header()
         header.setStretchLastSection(False)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        for column in (1, 2):
+        for column in (1, 2, 3):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
         tree.currentItemChanged.connect(self._on_current)
         return tree
@@ -170,16 +235,19 @@ class SlidesView(StepView):
         """List the slides, mark the one on show, and ask for pixel sizes that were assumed."""
         self.list.blockSignals(True)
         self.list.clear()
+        items: dict[str, QTreeWidgetItem] = {}
         for row in rows:
-            item = QTreeWidgetItem(
-                [row.name, f"{row.pixel_size} ?" if row.assumed else row.pixel_size, row.state]
-            )
-            item.setData(0, Qt.ItemDataRole.UserRole, row.id)
-            item.setToolTip(0, row.name)
-            self.list.addTopLevelItem(item)
+            item = items[row.id] = _item(row)
+            whole = items.get(row.of)
+            if whole is None:
+                self.list.addTopLevelItem(item)
+            else:
+                whole.addChild(item)
+                whole.setExpanded(True)
             if row.id == current:
                 self.list.setCurrentItem(item)
         self.list.blockSignals(False)
+        self._show_regions(rows, current)
         self._fit_list()
         names = [row.name for row in rows if row.assumed]
         self.mpp_frame.setVisible(bool(names))
@@ -188,11 +256,27 @@ class SlidesView(StepView):
             verb = "does not state its" if len(names) == 1 else "do not state their"
             self.mpp_text.setText(f"{who} {verb} pixel size. How large is one pixel?")
 
+    def _show_regions(self, rows: Sequence[SlideRow], current: str) -> None:
+        """Say what a large slide means, and offer what can be done with regions."""
+        row = next((row for row in rows if row.id == current), None)
+        parts = [part for part in rows if row is not None and part.of == row.id]
+        text = ""
+        if row is not None and row.large:
+            text = _LARGE_WITH_REGIONS if parts else _LARGE
+        self.large_note.setText(text)
+        self.large_note.setVisible(bool(text))
+        self.draw_button.setEnabled(row is not None)
+        self.use_button.setEnabled(row is not None)
+        self.tissue_button.setEnabled(row is not None)
+        self.remove_button.setEnabled(row is not None and bool(row.of))
+
     def _fit_list(self) -> None:
         """Make the list as high as its slides, within reason."""
         header: Any = self.list.header()
-        row = self.list.sizeHintForRow(0) if self.list.topLevelItemCount() else 16
-        rows = min(max(self.list.topLevelItemCount(), 3), 12)
+        tops = [self.list.topLevelItem(n) for n in range(self.list.topLevelItemCount())]
+        row = self.list.sizeHintForRow(0) if tops else 16
+        count = sum(1 + top.childCount() for top in tops if top is not None)
+        rows = min(max(count, 3), 12)
         self.list.setFixedHeight(header.sizeHint().height() + rows * row + 8)
 
     def _on_current(self, item: QTreeWidgetItem | None) -> None:
@@ -211,3 +295,14 @@ class SlidesView(StepView):
         name = QFileDialog.getExistingDirectory(self, "Add a folder of images, or an OME-Zarr")
         if name:
             self.files_chosen.emit([Path(name)])
+
+
+def _item(row: SlideRow) -> QTreeWidgetItem:
+    """Return the line of a slide or region."""
+    pixel_size = f"{row.pixel_size} ?" if row.assumed else row.pixel_size
+    # Below its slide a region needs no more than its number.
+    name = row.name.rpartition(" · ")[2] if row.of else row.name
+    item = QTreeWidgetItem([name, "" if row.of else pixel_size, row.state, row.size])
+    item.setData(0, Qt.ItemDataRole.UserRole, row.id)
+    item.setToolTip(0, row.name)
+    return item

@@ -71,6 +71,7 @@ class StepView(QWidget):
         self._layout.addLayout(head)
         self._layout.addWidget(sentence(intro))
         self._layout.addWidget(self.hint)
+        self.note = StatusLabel()
         self.missing = StatusLabel()
         self.status = StatusLabel()
         self.form = SettingsForm(settings, skip) if settings is not None else None
@@ -90,7 +91,12 @@ class StepView(QWidget):
         self._running = False
 
     def build(self, *before: QWidget, after: tuple[QWidget, ...] = ()) -> None:
-        """Lay the parts out: `before` above the form and Run, `after` (results) below."""
+        """Lay the parts out: `before` above the form and Run, `after` (results) below.
+
+        The note, on what is special about the slide on show, is above all of them.
+        """
+        self._layout.addWidget(self.note)
+        self.note.say("")
         for widget in before:
             self._layout.addWidget(widget)
         if self.form is not None:

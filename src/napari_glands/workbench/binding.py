@@ -22,14 +22,16 @@ from napari_glands.widgets.step_view import StepView
 from napari_glands.widgets.train_view import TrainView
 from napari_glands.workbench import actions
 from napari_glands.workbench.copying import StepCopier
-from napari_glands.workbench.describing import describe_glands, describe_models
+from napari_glands.workbench.describing import describe_glands, describe_large, describe_models
 from napari_glands.workbench.devices import DeviceTeller
 from napari_glands.workbench.layers import cluster_color
 from napari_glands.workbench.picking import ClusterPicker
+from napari_glands.workbench.regions import Regions
 from napari_glands.workbench.replacing import ask_first
 from napari_glands.workbench.review import Review, make_review
 from napari_glands.workbench.state import can_grow, resolve
 from napari_glands.workbench.teaching import TeachingView
+from napari_glands.workbench.tissue import TissueView
 from napari_glands.workbench.tools.binding import bind_tools
 
 if TYPE_CHECKING:
@@ -109,6 +111,11 @@ class _Slides(Binding):
         view.sample_requested.connect(session.intake.add_sample)
         view.mpp_given.connect(session.intake.give_mpp)
         view.slide_chosen.connect(session.show_slide)
+        regions = Regions(session, view)
+        view.draw_requested.connect(regions.draw)
+        view.use_requested.connect(regions.use)
+        view.remove_requested.connect(regions.remove)
+        TissueView(session, view)
         view.run_all.preset_chosen.connect(self._take_preset)
         start = partial(actions.run_all, session)
         view.run_all.run_requested.connect(lambda: ask_first(session, view, "all", start))
@@ -124,7 +131,16 @@ class _Slides(Binding):
             for slide in session.intake.pending.values()
         ]
         known = [
-            SlideRow(slide.id, slide.name, f"{slide.mpp:.3g}", False, slide.state)
+            SlideRow(
+                slide.id,
+                slide.name,
+                f"{slide.mpp:.3g}",
+                False,
+                slide.state,
+                slide.size,
+                slide.region.of if slide.region else "",
+                slide.large,
+            )
             for slide in session.facts.slides
         ]
         self.view.show_slides(known + waiting, session.current)
@@ -196,6 +212,7 @@ class _Priors(Binding):
     def update(self) -> None:
         super().update()
         self.view.set_growable(can_grow(self.session.facts))
+        self.view.note.say(describe_large(self.session.shown, "priors"))
 
 
 class _Train(Binding):
@@ -240,6 +257,7 @@ class _Predict(Binding):
     def update(self) -> None:
         super().update()
         shown = self.session.shown
+        self.view.note.say(describe_large(shown, "prediction"))
         glands = None if shown is None else shown.glands
         change = "" if shown is None else shown.change
         self.view.show_summary(

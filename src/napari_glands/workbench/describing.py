@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from napari_glands.priors.gland import Glands
     from napari_glands.workbench.state import Shown
 
-__all__ = ["describe_glands", "describe_models"]
+__all__ = ["describe_glands", "describe_large", "describe_models"]
 
 
 def describe_models(names: Sequence[str], shown: Shown | None) -> str:
@@ -24,6 +24,14 @@ def describe_models(names: Sequence[str], shown: Shown | None) -> str:
     if kept:
         text += f" The model before is kept as {', '.join(kept)}."
     return f"{text} {shown.change if shown else ''}".rstrip()
+
+
+def describe_large(shown: Shown | None, result: str) -> str:
+    """Say why there is nothing to review in a large slide, and what to do; empty for others."""
+    if shown is None or not shown.large:
+        return ""
+    seen = "What was found is shown, but cannot be edited. " if result in shown.contents else ""
+    return f"This slide is large. {seen}Draw regions to review and correct (step Slides)."
 
 
 def describe_glands(glands: Glands) -> str:

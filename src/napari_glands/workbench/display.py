@@ -11,7 +11,7 @@ from napari.layers import Image, Labels, Layer
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_glands.widgets.legend import LegendEntry
-from napari_glands.workbench.layers import KEY, STATE_COLORS, cluster_color
+from napari_glands.workbench.layers import KEY, OF_WHOLE, STATE_COLORS, cluster_color
 
 if TYPE_CHECKING:
     import napari
@@ -35,7 +35,7 @@ _CLASSES = {
         0: "Clear: not taught",
     },
 }
-_NEVER_OVERLAY = ("slide",)
+_NEVER_OVERLAY = OF_WHOLE
 
 
 class Display(QObject):

@@ -16,6 +16,7 @@ from napari.layers import Image, Labels, Layer
 from napari.utils.colormaps import Colormap, DirectLabelColormap
 
 from napari_glands.slides import Grid
+from napari_glands.workbench.flight import fly_to
 
 if TYPE_CHECKING:
     import napari
@@ -27,21 +28,33 @@ if TYPE_CHECKING:
     from napari_glands.progress import Picture
     from napari_glands.segmentation.result import Prediction
     from napari_glands.slides import Slide
+    from napari_glands.workbench.overlays import Overlay
 
-__all__ = ["CLUSTER_COLORS", "KEY", "STATE_COLORS", "SlideLayers", "color_by_state", "placement"]
+__all__ = [
+    "CLUSTER_COLORS",
+    "KEY",
+    "OF_WHOLE",
+    "STATE_COLORS",
+    "SlideLayers",
+    "color_by_state",
+    "placement",
+]
 
 KEY = "napari_glands"
+_REGION_SHARE = 0.9
 L = TypeVar("L", bound=Layer)
 Role = Literal[
     "slide", "preview", "clusters", "exterior", "probability", "teaching", "live", "marks",
-    "priors", "glands",
+    "priors", "glands", "tissue", "regions", "sketch",
 ]  # fmt: skip
 
 # From bottom to top.
 _ORDER: tuple[Role, ...] = (
     "slide", "preview", "clusters", "exterior", "probability", "teaching", "live", "marks",
-    "priors", "glands",
+    "priors", "glands", "tissue", "regions", "sketch",
 )  # fmt: skip
+# What a region has in common with its whole slide.
+OF_WHOLE: tuple[Role, ...] = ("slide", "tissue", "regions", "sketch")
 
 # Okabe and Ito's palette, made to be told apart with any kind of colour vision.
 _BLUE, _ORANGE, _GREEN = (0.0, 0.45, 0.70), (0.90, 0.62, 0.0), (0.0, 0.62, 0.45)
@@ -98,6 +111,7 @@ class SlideLayers:
 
     def __init__(self, viewer: napari.Viewer) -> None:
         self._viewer = weakref.ref(viewer)
+        self._wholes: dict[str, str] = {}
 
     @property
     def viewer(self) -> napari.Viewer | None:
@@ -105,7 +119,12 @@ class SlideLayers:
         return self._viewer()
 
     def find(self, slide_id: str, role: Role) -> Layer | None:
-        """Return the layer of a slide in a role, wherever it is and whatever its name."""
+        """Return the layer of a slide in a role, wherever it is and whatever its name.
+
+        Of a region the layers are its own, but for those that its whole slide has.
+        """
+        if role in OF_WHOLE:
+            slide_id = self._wholes.get(slide_id, slide_id)
         for layer, tag in self._tagged():
             if tag.get("slide_id") == slide_id and tag.get("role") == role:
                 return layer
@@ -122,8 +141,10 @@ class SlideLayers:
         viewer = self._viewer()
         if viewer is None:
             return
+        whole = self._wholes.get(slide_id, slide_id)
         for layer, tag in list(self._tagged()):
-            if tag.get("slide_id") in (None, slide_id):
+            of_whole = tag.get("role") in OF_WHOLE and tag.get("slide_id") == whole
+            if of_whole or tag.get("slide_id") in (None, slide_id):
                 continue
             if tag.get("adopted"):
                 layer.visible = False
@@ -152,15 +173,17 @@ class SlideLayers:
         layer.scale = (slide.mpp, slide.mpp)
 
     def show_slide(self, slide: Slide, pyramid: list[Any]) -> None:
-        """Show the slide itself, unless it is there."""
-        layer = self.find(slide.id, "slide")
+        """Show the slide itself, of a region the whole one, unless it is there."""
+        whole = slide.whole
+        self._wholes[slide.id] = whole.id
+        layer = self.find(whole.id, "slide")
         if layer is not None:
             layer.visible = True
             return
-        grid = slide.grid(slide.mpp)
-        options = {"rgb": True, "multiscale": len(pyramid) > 1, "name": slide.name}
+        grid = whole.grid(whole.mpp)
+        options = {"rgb": True, "multiscale": len(pyramid) > 1, "name": whole.name}
         self._add(
-            Image(pyramid if len(pyramid) > 1 else pyramid[0], **options), grid, slide.id, "slide"
+            Image(pyramid if len(pyramid) > 1 else pyramid[0], **options), grid, whole.id, "slide"
         )
 
     def show_preview(self, slide_id: str, grid: Grid, preview: np.ndarray) -> None:
@@ -202,6 +225,24 @@ class SlideLayers:
             return layer
 
         return self._renew(build, priors.grid, priors.slide_id, "priors", content, create)
+
+    def show_overlay(self, overlay: Overlay, *, create: bool) -> None:
+        """Show a result of a large slide, read as far as it is in view; it cannot be edited."""
+        args = (overlay.grid, overlay.slide_id, overlay.role, overlay.content)
+        self._renew(lambda: _overlay_layer(overlay), *args, create)
+
+    def show_common(self, layer: Layer, grid: Grid, slide_id: str, role: Role) -> None:
+        """Show what a slide has in common with its regions, in place of what there is of it.
+
+        The layer that the user works on stays selected.
+        """
+        viewer = self._viewer()
+        active = None if viewer is None else viewer.layers.selection.active
+        whole = self._wholes.get(slide_id, slide_id)
+        present = self.find(whole, role)
+        self._replace(layer, grid, whole, role)
+        if active is not None and active is not present:
+            self.select(active)
 
     def recolor(self, role: Role, curated: Curated) -> None:
         """Show the states that priors or glands have now."""
@@ -320,6 +361,15 @@ class SlideLayers:
         if viewer is not None and layer in viewer.layers:
             viewer.layers.selection.active = layer
 
+    def look_at(self, slide: Slide) -> None:
+        """Fit the view to a region, or to what there is of a whole slide."""
+        viewer, picture = self._viewer(), self.find(slide.id, "slide")
+        if slide.whole is slide or viewer is None or picture is None:
+            self.look_at_all()
+            return
+        (y, x), (height, width) = slide.origin, slide.shape
+        fly_to(viewer, picture, (slice(y, y + height), slice(x, x + width)), share=_REGION_SHARE)
+
     def look_at_all(self) -> None:
         """Fit the view to what is there."""
         viewer = self._viewer()
@@ -382,6 +432,7 @@ class SlideLayers:
             "name": layer.name,
             "slide_shape": grid.slide_shape,
             "slide_mpp": grid.slide_mpp,
+            "origin": grid.origin,
         }
         viewer.layers.insert(self._place(role), layer)
         return layer
@@ -430,6 +481,26 @@ def _cluster_layer(result: ExteriorMap) -> Labels:
         colormap=DirectLabelColormap(color_dict={None: (0, 0, 0, 0), **colors}),
         visible=False,
     )
+
+
+def _overlay_layer(overlay: Overlay) -> Labels:
+    """Return a label image that is read from the disk as needed, in the colours of its role."""
+    colors: dict[int | None, Any] = {None: STATE_COLORS["proposed"], 0: (0, 0, 0, 0)}
+    if overlay.role == "clusters":
+        numbers = range(1, len(CLUSTER_COLORS) + 1)
+        colors = {None: (0, 0, 0, 0), **{n: (*cluster_color(n), 1.0) for n in numbers}}
+    levels = list(overlay.levels)
+    several = len(levels) > 1
+    layer = Labels(
+        levels if several else levels[0],
+        multiscale=several,
+        name=overlay.role.capitalize(),
+        opacity=1.0 if overlay.role == "glands" else 0.5,
+        colormap=DirectLabelColormap(color_dict=colors),
+    )
+    layer.contour = 2 if overlay.role == "glands" else 0
+    layer.editable = False
+    return layer
 
 
 def _teaching_layer(taught: np.ndarray) -> Labels:

@@ -12,7 +12,8 @@ import numpy as np
 from napari_glands.errors import GlandsError
 from napari_glands.project import Project
 from napari_glands.project.rounds import describe_change
-from napari_glands.slides import Slide, open_slide
+from napari_glands.slides import Slide, is_large, open_slide
+from napari_glands.workbench.overlays import overlays_of
 from napari_glands.workbench.state import Shown
 
 if TYPE_CHECKING:
@@ -53,9 +54,10 @@ def load_shown(project: Project, slide_id: str, held: Shown | None) -> Shown:
         contents["probability"] = str(facts["prediction"]["probability"])
     same = held if held is not None and held.slide.id == slide_id else None
     slide = same.slide if same else project.slide(slide_id)
+    large = is_large(slide.grid(project.settings.general.working_mpp))
 
     def result(name: str) -> Any:
-        if name not in contents:
+        if name not in contents or (large and name != "exterior"):
             return None
         if same is not None and same.contents.get(name) == contents[name]:
             return getattr(same, name)
@@ -64,14 +66,21 @@ def load_shown(project: Project, slide_id: str, held: Shown | None) -> Shown:
     glands = result("glands")
     return Shown(
         slide=slide,
-        pyramid=same.pyramid if same else _pyramid(slide),
+        pyramid=_held_pyramid(held, slide) or _pyramid(slide.whole),
         exterior=result("exterior"),
         priors=result("priors"),
         prediction=_recounted(same, glands, contents) or result("prediction"),
         glands=glands,
         contents=contents,
         change=describe_change(project, slide_id),
+        large=large,
+        overlays=tuple(overlays_of(project, slide_id)) if large else (),
     )
+
+
+def _held_pyramid(held: Shown | None, slide: Slide) -> list[Any]:
+    """Return what is in the viewer, if it is of the same slide or of another region of it."""
+    return held.pyramid if held is not None and held.slide.whole == slide.whole else []
 
 
 def _recounted(

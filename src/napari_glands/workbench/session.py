@@ -238,8 +238,10 @@ class Session(QObject):
             self.layers.adopt(adopted, shown.slide)
         if create:
             self.layers.show_slide(shown.slide, shown.pyramid)
-        self.curation.exterior_map = shown.exterior
-        if shown.exterior is not None:
+        self.curation.exterior_map = None if shown.large else shown.exterior
+        for overlay in shown.overlays:
+            self.layers.show_overlay(overlay, create=create)
+        if shown.exterior is not None and not shown.large:
             self.layers.show_exterior(
                 shown.exterior, contents["clusters"], contents["exterior"], create=create
             )
@@ -253,7 +255,7 @@ class Session(QObject):
         self.layers.show_only(slide_id)
         if fresh:
             self._show_latest_result(shown)
-            self.layers.look_at_all()
+            self.layers.look_at(shown.slide)
 
     def after_step(self, step: str) -> None:
         """Show what a finished step made, and hide what it stands for."""
@@ -283,10 +285,12 @@ class Session(QObject):
 
     def _show_latest_result(self, shown: Shown) -> None:
         """Hide what later results stand for."""
-        predicted, mined = shown.prediction is not None, shown.priors is not None
+        predicted, mined = ("prediction" in shown.contents, "priors" in shown.contents)
         self.layers.set_visible(
             shown.slide.id, exterior=not (predicted or mined), priors=not predicted
         )
+        if shown.large:
+            self.layers.set_visible(shown.slide.id, clusters=not (predicted or mined))
 
     # ---- long jobs
 

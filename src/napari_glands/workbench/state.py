@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari_glands.project.missing import image_path, missing_images
+from napari_glands.project.taking_part import is_large_entry, takes_part
 
 if TYPE_CHECKING:
     from napari_glands.exterior.maps import ExteriorMap
     from napari_glands.priors.gland import Glands
     from napari_glands.priors.prior import Priors
     from napari_glands.project import Project
-    from napari_glands.project.schema import SlideEntry
+    from napari_glands.project.schema import PartOfSlide, SlideEntry
     from napari_glands.segmentation.result import Prediction
     from napari_glands.slides import Slide
+    from napari_glands.workbench.overlays import Overlay
 
 __all__ = ["STEPS", "Facts", "Shown", "SlideFacts", "StepState", "can_grow", "resolve", "survey"]
 
@@ -28,6 +30,8 @@ class SlideFacts:
 
     `missing` is where its image should be but is not. `reviewed` is the share of its glands, or of
     its priors before there are glands, that the user has decided on; None where there are none.
+    `region` tells a region of a slide, which is worked on like a slide of its own. `large` slides
+    are worked on tile by tile. `teaches` is False for a slide that leaves that to its regions.
     """
 
     id: str
@@ -38,6 +42,18 @@ class SlideFacts:
     prediction: bool = False
     missing: str = ""
     reviewed: float | None = None
+    shape: tuple[int, int] = (0, 0)
+    region: PartOfSlide | None = None
+    large: bool = False
+    teaches: bool = True
+
+    @property
+    def size(self) -> str:
+        """Width and height as text, in mm or µm."""
+        height, width = (n * self.mpp for n in self.shape)
+        if max(height, width) < 1000:
+            return f"{width:.0f} × {height:.0f} µm"
+        return f"{width / 1000:.1f} × {height / 1000:.1f} mm"
 
     @property
     def state(self) -> str:
@@ -91,6 +107,11 @@ class Shown:
         `prediction` changes with the glands that count, that of `probability` does not.
     change
         What the last round of training changed in its glands, in a sentence.
+    large
+        Whether it is worked on tile by tile: its results are in `overlays` then, the exterior
+        apart, and cannot be edited.
+    overlays
+        Results that are read as far as they are in view.
     """
 
     slide: Slide
@@ -101,6 +122,8 @@ class Shown:
     glands: Glands | None
     contents: dict[str, str]
     change: str = ""
+    large: bool = False
+    overlays: tuple[Overlay, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -126,10 +149,16 @@ def survey(project: Project, pending: int) -> Facts:
             prediction=found["prediction"] is not None,
             missing=missing.get(entry.id, ""),
             reviewed=_reviewed(found["glands"], found["priors"]),
+            shape=entry.shape,
+            region=entry.region,
+            large=is_large_entry(entry, project.settings),
+            teaches=takes_part(project, entry, "train"),
         )
 
     missing = {entry.id: str(image_path(project, entry)) for entry in missing_images(project)}
-    slides = tuple(look_up(entry) for entry in project.slides)
+    wholes = [entry for entry in project.slides if entry.region is None]
+    ordered = [entry for whole in wholes for entry in (whole, *project.regions_of(whole.id))]
+    slides = tuple(look_up(entry) for entry in ordered)
     return Facts(slides, pending, tuple(project.model_names), project.read_only_reason or "")
 
 
@@ -151,9 +180,9 @@ def can_grow(facts: Facts) -> bool:
 def resolve(facts: Facts) -> dict[str, StepState]:
     """Fold what there is into the state of every step."""
     slides = facts.slides
-    exteriors, priors, predictions = (
-        sum(getattr(slide, name) for slide in slides) for name in _RESULTS
-    )
+    teachers = [slide for slide in slides if slide.teaches]
+    exteriors, priors = (sum(getattr(s, name) for s in teachers) for name in _RESULTS[:2])
+    predictions = sum(slide.prediction for slide in slides)
     no_slides = (
         "Give the pixel size in the step Slides first."
         if facts.pending
@@ -170,8 +199,8 @@ def resolve(facts: Facts) -> dict[str, StepState]:
     }
     done = {
         "slides": bool(slides),
-        "exterior": bool(slides) and exteriors == len(slides),
-        "priors": bool(slides) and priors == len(slides),
+        "exterior": bool(slides) and exteriors == len(teachers),
+        "priors": bool(slides) and priors == len(teachers),
         "train": bool(facts.models),
         "predict": bool(slides) and predictions == len(slides),
         "export": False,
