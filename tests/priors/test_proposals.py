@@ -4,10 +4,18 @@ import numpy as np
 import pytest
 
 from napari_glands.priors import Priors, from_labels, mine_priors, proposal_map, with_state
+from napari_glands.priors.decisions import UNDECIDED
 from napari_glands.priors.likeness import fine_texture, gland_likeness
-from napari_glands.priors.proposals import BACKGROUND, EXTERIOR, IGNORE, INTERIOR
+from napari_glands.priors.proposals import (
+    BACKGROUND,
+    EXTERIOR,
+    IGNORE,
+    INTERIOR,
+    Known,
+    proposals_in,
+)
 from napari_glands.settings import Settings
-from napari_glands.slides import open_slide
+from napari_glands.slides import Window, open_slide
 
 MPP = 1.24
 SETTINGS = Settings()
@@ -104,6 +112,28 @@ def test_bare_glass_is_background_and_the_share_is_of_the_tissue():
     assert (proposal[:, 205:] == BACKGROUND).all()
     share = (proposal[:, :195] == BACKGROUND).mean()
     assert share == pytest.approx(SETTINGS.train.negative_fraction, abs=0.03)
+
+
+def test_a_field_of_gland_has_less_background_than_one_of_stroma_on_the_same_slide():
+    rng = np.random.default_rng(0)
+    rgb = np.full((150, 300, 3), 120, np.uint8)
+    rgb += rng.integers(0, 20, (150, 300, 1), dtype=np.uint8)
+    rgb[:, 150:] += rng.integers(0, 60, (150, 150, 1), dtype=np.uint8)
+    exterior = np.zeros(rgb.shape[:2], np.uint8)
+    exterior[:, :150] = 200
+    slide = open_slide(rgb, mpp=MPP, name="two")
+    grid = slide.grid(MPP)
+    nothing = np.zeros(grid.shape, np.int32)
+    whole = Priors(slide.id, grid, nothing, (), SETTINGS, exterior=exterior)
+    known = []
+    for window in (Window(0, 0, 150, 150), Window(0, 150, 150, 150)):
+        undecided = np.full(window.shape, UNDECIDED, np.uint8)
+        known.append(Known(rgb[window.slices], whole.window(window), undecided))
+    gland, stroma = proposals_in(known, SETTINGS)
+    share = SETTINGS.train.negative_fraction
+    assert (gland == BACKGROUND).mean() < 0.02
+    assert (stroma == BACKGROUND).mean() == pytest.approx(2 * share, abs=0.02)
+    assert (proposals_in(known[:1], SETTINGS)[0] == BACKGROUND).mean() == pytest.approx(share, 0.1)
 
 
 def test_fine_texture_is_the_local_deviation_of_lightness():

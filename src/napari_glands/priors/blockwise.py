@@ -49,14 +49,15 @@ def rank_reference(
     tuple of RankReference
         One for each map that is swept, for `mine_block`.
     """
+    wishes = settings.priors
     windows = spread(cut(tissue, _SAMPLE_SIDE), _SAMPLES)
     pixels = sum(window.height * window.width for window in windows)
     step = max(1, round((pixels / _SAMPLED) ** 0.5))
-    halo = 1 + round(_REACH * grid.pixels(settings.priors.smoothing_um))
-    sampled: list[list[np.ndarray]] = []
+    halo = 1 + round(_REACH * grid.pixels(wishes.smoothing_um))
+    sampled: list[list[np.ndarray]] = [[np.empty(0, np.float32)] * (1 + wishes.stain_rings)]
     for window in windows:
         padded = window.widened(halo, grid.shape)
-        maps, tissue_in = ring_maps(read(padded), exterior(padded), grid, settings.priors)
+        maps, tissue_in = ring_maps(read(padded), exterior(padded), grid, wishes)
         rows, columns = window.within(padded).slices
         thin = np.s_[rows.start : rows.stop : step, columns.start : columns.stop : step]
         sampled.append([values[thin][tissue_in[thin]] for values in maps])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage as ndi
-from skimage import measure
+from skimage.morphology import convex_hull_image
 
 __all__ = [
     "Ring",
@@ -73,10 +73,10 @@ def enclosed_by(wall: np.ndarray) -> np.ndarray:
     """
     gaps, count = ndi.label(~wall)
     enclosed = np.ones(count + 1, bool)
-    for edge in (gaps[0], gaps[-1], gaps[:, 0], gaps[:, -1]):
+    for edge in ([0], gaps[0], gaps[-1], gaps[:, 0], gaps[:, -1]):
         enclosed[edge] = False
-    enclosed[0] = False
-    return _only(gaps, enclosed)
+    numbers = np.where(enclosed, np.cumsum(enclosed), 0).astype(np.int32)
+    return numbers[gaps]
 
 
 def closed_rings(
@@ -96,16 +96,26 @@ def closed_rings(
         Smallest area over convex area.
     """
     areas = np.bincount(regions.ravel())
-    fitting = (areas >= min_area) & (areas <= max_area)
-    fitting[0] = False
-    for region in measure.regionprops(_only(regions, fitting)):
-        if region.solidity >= min_solidity:
-            yield Ring(level, region.slice, region.image_filled, float(region.solidity))
+    for label, box in enumerate(ndi.find_objects(regions), start=1):
+        if not min_area <= areas[label] <= max_area:
+            continue
+        region = regions[box] == label
+        if areas[label] < min_solidity * _spanned(region).sum():
+            continue
+        solidity = float(areas[label] / convex_hull_image(region).sum())
+        if solidity >= min_solidity:
+            yield Ring(level, box, ndi.binary_fill_holes(region, np.ones((3, 3))), solidity)
 
 
-def _only(labels: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Keep some labels, bool (label), and number them anew in their order, int32 (y, x)."""
-    return np.where(wanted, np.cumsum(wanted), 0).astype(np.int32)[labels]
+def _spanned(mask: np.ndarray) -> np.ndarray:
+    """Fill a mask, bool (y, x), between its outermost pixels of each row, then of each column.
+
+    What is filled lies in the convex hull, and takes a tenth of the time to find.
+    """
+    for axis in (1, 0):
+        there = np.logical_or.accumulate(mask, axis)
+        mask = there & np.flip(np.logical_or.accumulate(np.flip(mask, axis), axis), axis)
+    return mask
 
 
 def deeper_than(mask: np.ndarray, width: float) -> np.ndarray:

@@ -82,7 +82,7 @@ def fields_of(
         tissue = tissue_windows(slide, found.grid, _SIDE)
         fields += [
             Field(number, slide, window, found.window(window), _part(curated, found.grid, window))
-            for window in teaching_fields(found, curated, tissue, most)
+            for window in teaching_fields(found, curated, tissue, most, _SIDE)
         ]
     return fields
 
@@ -127,7 +127,7 @@ def teaching_fields(
         window = _window_at(place, side, shape)
         if _apart(window, chosen):
             chosen.append(window)
-    everywhere = cut(tissue or [Window(0, 0, *shape)], side)
+    everywhere = cut([Window(0, 0, *shape)] if tissue is None else tissue, side)
     between = [window for window in everywhere if _apart(window, chosen)]
     return chosen + spread(between, most - len(chosen))
 

@@ -209,7 +209,7 @@ def _fields(
     teaches = teaching(
         [field.priors for field in fields], settings, [field.glands for field in fields]
     )
-    if not teaches and start is None:
+    if not (teaches or (start and fields)):
         raise GlandsError(
             "No prior was found in any slide, so there is nothing to learn from: draw a few "
             "glands by hand, choose another exterior cluster, or lower the smallest solidity."

@@ -31,16 +31,15 @@ def spread(windows: Sequence[Window], most: int) -> list[Window]:
     """
     if len(windows) <= most:
         return list(windows)
-    ordered = sorted(windows, key=_along_curve)
+    side = max(max(window.shape) for window in windows)
+    ordered = sorted(windows, key=lambda window: _along_curve(window.y // side, window.x // side))
     return [ordered[(2 * i + 1) * len(ordered) // (2 * most)] for i in range(most)]
 
 
-def _along_curve(window: Window) -> int:
-    """Place of a window along the curve: the bits of row and column, interleaved."""
-    bits = max(window.y, window.x).bit_length()
-    return sum(
-        ((window.y >> n & 1) << (2 * n + 1)) | ((window.x >> n & 1) << (2 * n)) for n in range(bits)
-    )
+def _along_curve(row: int, column: int) -> int:
+    """Place of a cell along the curve: the bits of its row and column, interleaved."""
+    bits = range(max(row, column).bit_length())
+    return sum(((row >> n & 1) << (2 * n + 1)) | ((column >> n & 1) << (2 * n)) for n in bits)
 
 
 def tissue_windows(
