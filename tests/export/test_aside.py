@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 
@@ -86,3 +88,20 @@ def test_exporting_needs_no_torch_and_no_window():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_what_is_still_written_after_a_failure_is_removed_too(tmp_path):
+    def late(folder):
+        time.sleep(0.15)
+        folder.mkdir()
+        (folder / "chunk").write_text("late")
+
+    def fail():
+        with written_aside(tmp_path / "a") as aside:
+            aside.mkdir()
+            threading.Thread(target=late, args=(aside,)).start()
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(GlandsError, match="No space left"):
+        fail()
+    assert list(tmp_path.iterdir()) == []

@@ -13,11 +13,13 @@ from napari_glands.export.labels import (
 from napari_glands.export.omezarr import export_ome_zarr, write_image
 from napari_glands.export.png import PngFiles, export_png, file_name
 from napari_glands.export.polygons import gland_polygons
+from napari_glands.export.source import SlidePixels
 from napari_glands.export.table import export_csv
 from napari_glands.slides.outlines import draw_outlines
 
 __all__ = [
     "PngFiles",
+    "SlidePixels",
     "StoredLabels",
     "build_label_pyramid",
     "create_labels",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from napari_glands.atomic import recover_folder, replace_folder
@@ -12,6 +13,8 @@ from napari_glands.errors import GlandsError
 
 __all__ = ["written_aside"]
 
+# How often and in what steps a removed folder is looked for again, and how often in vain.
+_TRIES, _PAUSE_SECONDS, _STAYS_AWAY = 100, 0.1, 3
 _ZARR_MARKS = (".zgroup", ".zattrs", "zarr.json")
 
 
@@ -45,8 +48,9 @@ def written_aside(path: str | Path, *, overwrite: bool = False) -> Iterator[Path
         try:
             yield aside
             _put_in_place(aside, path)
-        finally:
-            _remove(aside)
+        except BaseException:
+            _clear(aside)
+            raise
     except OSError as error:
         raise GlandsError(
             f"Cannot write {path}: {error.strerror or error}. Choose another folder, or make room "
@@ -70,6 +74,25 @@ def _put_in_place(aside: Path, path: Path) -> None:
         replace_folder(aside, path)
     else:
         aside.replace(path)
+
+
+def _clear(path: Path) -> None:
+    """Remove what a failed block wrote.
+
+    When one chunk of a zarr array cannot be written, zarr raises while it still writes others:
+    the folder is gone for good when it has stayed away for a while.
+    """
+    folder, away = path.is_dir(), 0
+    for _ in range(_TRIES):
+        if path.exists():
+            away = 0
+            with suppress(OSError):
+                _remove(path)
+        else:
+            away += 1
+        if away == _STAYS_AWAY or not folder:
+            return
+        time.sleep(_PAUSE_SECONDS)
 
 
 def _remove(path: Path) -> None:

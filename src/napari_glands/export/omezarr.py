@@ -83,7 +83,7 @@ def export_ome_zarr(
 
 def write_image(
     path: str | Path,
-    pixels: np.ndarray,
+    pixels: np.ndarray | SlidePixels,
     grid: Grid,
     *,
     name: str,
@@ -98,7 +98,7 @@ def write_image(
         Folder of the image, which is made.
     pixels
         (y, x, 3) RGB, stored as channels (c, y, x) named and coloured red, green and blue; or
-        (y, x).
+        (y, x). Or a slide's pixels, which are read block by block.
     grid
         How `pixels` lie on the slide.
     name
@@ -115,7 +115,9 @@ def write_image(
     """
     version = zarr_ngff.check_version(ngff)
     with written_aside(path, overwrite=overwrite) as aside:
-        planes = pixels if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0)
+        planes: ArrayLike = pixels
+        if isinstance(pixels, np.ndarray) and pixels.ndim == 3:
+            planes = np.moveaxis(pixels, -1, 0)
         _write_image(aside, planes, grid, name, version)
 
 

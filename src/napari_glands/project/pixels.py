@@ -30,9 +30,10 @@ def make_slide_group(folder: Path, slide: Slide, *, copied: bool, source: str) -
         Where the pixels come from, as in the project file.
     """
     if copied:
-        from napari_glands.export import write_image
+        from napari_glands.export import SlidePixels, write_image
 
-        write_image(folder, slide.read(), slide.grid(slide.mpp), name=slide.name, ngff="0.4")
+        grid = slide.grid(slide.mpp)
+        write_image(folder, SlidePixels(slide, grid), grid, name=slide.name, ngff="0.4")
     make_group(folder)
     attributes = read_json(folder / ".zattrs")
     attributes[ATTRIBUTE] = {"slide_id": slide.id, "source": source}
