@@ -18,6 +18,7 @@ from napari_glands.cli.options import (
     starting_settings,
     with_settings,
 )
+from napari_glands.cli.speed import speed
 from napari_glands.cli.steps import ProjectOption
 from napari_glands.cli.terminal import note, print_json, print_table, work
 from napari_glands.jobs import CancelToken, Report
@@ -200,30 +201,6 @@ def ablation(
     _print(f"Ablation on the images left out, {seeds} seed(s)", result, table, as_json)
     for reason in result["failures"]:
         note(f"Without figures: {reason}")
-
-
-@with_settings(general=("device", "working_mpp"))
-def speed(
-    *,
-    count: Annotated[int, typer.Option("--images", help="Number of images.", min=1)] = 8,
-    as_json: JsonOption = False,
-    changes: Changes,
-) -> None:
-    """Time stage 1 and prediction against their peers, on synthetic fields of 775 × 522 px."""
-    settings = changed(Settings(), changes)
-
-    def job(report: Report, cancel: CancelToken) -> dict[str, Any]:
-        from napari_glands.evaluation.speed import benchmark_speed
-        from napari_glands.sample_data import gland_field
-        from napari_glands.slides import open_slide
-
-        fields = [gland_field((522, 775), seed=seed) for seed in range(count)]
-        slides = [open_slide(f.image, mpp=f.mpp, name=f.name) for f in fields]
-        return benchmark_speed(slides, settings)
-
-    result = work(job)
-    rows = [{"figure": name, "value": str(value)} for name, value in result.items()]
-    _print("Speed", result, rows, as_json)
 
 
 def curation(
