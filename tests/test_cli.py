@@ -20,7 +20,7 @@ from napari_glands.settings import Settings
 
 runner = CliRunner()
 
-STEPS = ("new", "exterior", "priors", "train", "predict", "grow", "measure")
+STEPS = ("new", "regions", "exterior", "priors", "train", "predict", "grow", "measure")
 FAST = (
     Settings()
     .updated("general", device="cpu")
@@ -59,6 +59,29 @@ def project(files, tmp_path):
     """A copy of the project that a test may change; its images stay reachable."""
     shutil.copytree(files / "images", tmp_path / "images")
     return shutil.copytree(files / "study.glands", tmp_path / "study.glands")
+
+
+def test_regions_come_from_qupath_and_from_numbers_in_um(files, tmp_path):
+    box = [[20, 30], [220, 30], [220, 240], [20, 240], [20, 30]]
+    annotation = {"type": "Feature", "geometry": {"type": "Polygon", "coordinates": [box]}}
+    (tmp_path / "a.geojson").write_text(json.dumps(annotation))
+    image, study = files / "images" / "field_1.png", tmp_path / "regions.glands"
+    call(
+        "new", image, "--project", study, "--mpp", 0.62, "--regions", tmp_path / "a.geojson"
+    )  # fmt: skip
+    added = call(
+        "regions", "--project", study, "--slide", "field_1", "--add", 62, 0, 124, 155, "--json"
+    )  # fmt: skip
+    places = [part["region"] for part in json.loads(added.stdout)]
+    assert [(p["y"], p["x"], p["height"], p["width"]) for p in places] == [
+        (30, 20, 210, 200),
+        (0, 100, 250, 200),
+    ]
+    assert "region 2" in call("regions", "--project", study, "--slide", "field_1").output
+    two = call("new", files / "images", "--project", study, "--regions", tmp_path / "a.geojson",
+               code=2)  # fmt: skip
+    assert "one image" in two.output
+    assert "no slide" in call("regions", "--project", study, "--slide", "x", code=1).output
 
 
 def test_help_lists_all_commands_and_loads_no_torch():

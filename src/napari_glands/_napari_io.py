@@ -71,6 +71,7 @@ def read_ome_zarr(path: str | Sequence[str]) -> list[LayerData]:
 def read_project(path: str | Sequence[str]) -> list[LayerData]:
     """Read the first slide of a project with its priors and glands; the workbench shows all."""
     from napari_glands.project import Project
+    from napari_glands.slides import is_large
 
     place = Path(_single(path))
     with Project.open(place, read_only=True) as project:
@@ -80,10 +81,12 @@ def read_project(path: str | Sequence[str]) -> list[LayerData]:
         layers = [_slide_layer(project.slide(entry.id))]
         if project.facts(entry.id, "priors"):
             priors = project.load_priors(entry.id)
-            layers.append(_result_layer("Priors", priors.labels, priors.grid))
+            levels = project.label_levels(entry.id, "priors") if is_large(priors.grid) else ()
+            layers.append(_result_layer("Priors", priors.labels, priors.grid, levels))
         if project.facts(entry.id, "prediction"):
             prediction = project.load_prediction(entry.id)
-            layers.append(_result_layer("Glands", prediction.glands, prediction.grid))
+            levels = project.label_levels(entry.id, "glands") if is_large(prediction.grid) else ()
+            layers.append(_result_layer("Glands", prediction.glands, prediction.grid, levels))
     return layers
 
 

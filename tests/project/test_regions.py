@@ -11,6 +11,7 @@ import pytest
 from napari_glands.errors import GlandsError
 from napari_glands.project import Project
 from napari_glands.project.missing import find_missing, missing_images
+from napari_glands.project.region_files import read_regions
 from napari_glands.project.replacing import replaced_by
 from napari_glands.project.steps import run_exterior, run_priors
 from napari_glands.project.taking_part import entries_for, is_large_entry
@@ -153,3 +154,25 @@ def test_whether_a_slide_is_large_is_known_without_opening_it(project, small_lim
     entry = whole_of(project)
     assert is_large_entry(entry, FAST)
     assert not is_large_entry(entry, FAST.updated("general", working_mpp=4))
+
+
+def test_annotations_of_qupath_become_regions(tmp_path):
+    def feature(*ring):
+        geometry = {"type": "Polygon", "coordinates": [[*ring, ring[0]]]}
+        return {"type": "Feature", "geometry": geometry, "properties": {}}
+
+    triangle = feature([10.5, 20.2], [210.0, 20.2], [10.5, 199.5])
+    beyond = feature([450.0, 300.0], [700.0, 300.0], [700.0, 900.0])
+    outside = feature([900.0, 900.0], [990.0, 900.0], [990.0, 990.0])
+    file = tmp_path / "regions.geojson"
+    collection = {"type": "FeatureCollection", "features": [triangle, beyond, outside]}
+    expected = [Region(20, 10, 180, 200), Region(300, 450, 100, 50)]
+    for data in (collection, collection["features"]):
+        file.write_text(json.dumps(data))
+        assert read_regions(file, (400, 500)) == expected
+    file.write_text(json.dumps(outside))
+    with pytest.raises(GlandsError, match="no annotation that lies on the slide"):
+        read_regions(file, (400, 500))
+    file.write_text("[1, 2]")
+    with pytest.raises(GlandsError, match=r"regions\.geojson is not GeoJSON"):
+        read_regions(file, (400, 500))

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, Qt
 
+from napari_glands.measurement import measure
 from napari_glands.sample_data import gland_field
 from napari_glands.slides import Region
 
 LEFT = Qt.MouseButton.LeftButton
+MPP = 1.24
 
 
 @pytest.fixture
@@ -116,13 +118,14 @@ def test_a_region_is_removed_and_comes_back_with_its_results(with_large):
     assert len(project.load_priors(entry.id).table) == 2
 
 
-def test_results_of_a_large_slide_are_shown_and_not_edited(with_large):
-    bench = with_large
+def test_results_of_a_large_slide_are_shown_and_not_edited(bench, request):
+    bench.slide_id = bench.add_slide("whole", gland_field((400, 500), seed=0).image)
     project = bench.session.project
     slide = project.slide(bench.slide_id)
     project.save_exterior(bench.make_exterior(slide), fingerprint="made by a test")
     project.save_priors(bench.make_priors(slide), fingerprint="made by a test")
     project.save_prediction(bench.make_prediction(slide), fingerprint="made by a test")
+    request.getfixturevalue("small_limit")
     bench.show_results()
     for role in ("clusters", "priors", "glands"):
         layer = bench.layer(role)
@@ -134,9 +137,17 @@ def test_results_of_a_large_slide_are_shown_and_not_edited(with_large):
         assert "Draw regions to review and correct" in view.note.text()
         assert not view.review.isVisible()
     # The panels beside the canvas do with what there is.
+    table = measure(project.load_prediction(bench.slide_id))
+    content = project.facts(bench.slide_id, "prediction")["content"]
+    project.save_measurements(bench.slide_id, table, content=content)
     bench.click(bench.widget.display_bar.table_button)
     bench.click(bench.widget.display_bar.sheet_button)
     bench.settle()
+    measurements = bench.viewer.window.dock_widgets["Measurements (napari-glands)"]
+    bench.until(lambda: measurements.view.model.rowCount() == 2)
+    measurements.look_at(2)
+    center = bench.viewer.scene.camera.center[-2:]
+    assert center == pytest.approx((59.5 * MPP, 79.5 * MPP), abs=3)
     # The evidence table still offers the clusters.
     assert bench.view("exterior").table.rowCount() == 2
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import napari_glands
-from napari_glands.cli import benchmark, demo, doctor, files, steps, viewer
+from napari_glands.cli import benchmark, demo, doctor, files, regions, steps, viewer
 
 __all__ = ["app"]
 
@@ -48,6 +48,7 @@ _APP = "The program"
 app.command("demo", rich_help_panel=_WHOLE)(demo.demo)
 app.command("run", rich_help_panel=_WHOLE)(steps.run)
 app.command("new", rich_help_panel=_STEPS)(steps.new)
+app.command("regions", rich_help_panel=_STEPS)(regions.regions)
 app.command("exterior", rich_help_panel=_STEPS)(steps.exterior)
 app.command("priors", rich_help_panel=_STEPS)(steps.priors)
 app.command("train", rich_help_panel=_STEPS)(steps.train)

@@ -20,6 +20,7 @@ from napari_glands.cli.options import (
     with_preset,
     with_settings,
 )
+from napari_glands.cli.regions import add_from_file
 from napari_glands.cli.terminal import note, print_json, print_table, work
 from napari_glands.jobs import CancelToken, Report
 from napari_glands.presets import PresetName
@@ -68,13 +69,27 @@ def new(
     settings: SettingsOption = None,
     preset: PresetOption = None,
     mpp: MppOption = None,
+    regions: Annotated[
+        Path | None,
+        typer.Option(
+            "--regions",
+            help="GeoJSON with annotations on the image (one), as QuPath exports it: the "
+            "rectangle around each becomes a region that is worked on in place of the image.",
+        ),
+    ] = None,
     as_json: JsonOption = False,
     changes: Changes,
 ) -> None:
     """Make a project of images, or add images to one."""
+    from napari_glands.slides import find_images
 
     def job(report: Report, cancel: CancelToken) -> dict[str, Any]:
+        if regions is not None and len(find_images(images)) != 1:
+            raise typer.BadParameter("--regions are of one image: name that image alone.")
         with _filled_project(images, project, settings, preset, mpp, changes) as opened:
+            if regions is not None:
+                (entry,) = opened.add_slides(find_images(images), mpp=mpp)
+                add_from_file(opened, entry, regions)
             return {
                 "project": str(opened.path),
                 "slides": [entry.model_dump(mode="json") for entry in opened.slides],

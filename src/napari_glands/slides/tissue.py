@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy import ndimage as ndi
-from skimage import morphology
 
 from napari_glands.slides.grid import Grid, Region
 from napari_glands.slides.slide import Slide
@@ -48,6 +46,9 @@ def tissue_mask(slide: Slide, mpp: float = _MPP) -> tuple[np.ndarray, Grid]:
     GlandsError
         When the file is damaged or gone.
     """
+    from scipy import ndimage as ndi
+    from skimage import morphology
+
     rows, columns = slide.grid(mpp).shape
     mpp *= max(1.0, math.sqrt(rows * columns / _MOST_PIXELS))
     grid = slide.grid(mpp)

@@ -12,6 +12,7 @@ from napari_glands.progress import Event
 from napari_glands.project import Project, steps
 from napari_glands.project.taking_part import entries_for
 from napari_glands.settings import Settings
+from napari_glands.slides import LARGEST_WHOLE
 
 if TYPE_CHECKING:
     from napari_glands.workbench.session import Session
@@ -175,7 +176,9 @@ def preview(session: Session) -> None:
     def work() -> Any:
         from napari_glands.exterior import haematoxylin_preview
 
-        return shown.slide.grid(mpp), haematoxylin_preview(shown.slide.read(mpp))
+        rows, columns = shown.slide.grid(mpp).shape
+        coarse = mpp * max(1.0, (rows * columns / LARGEST_WHOLE) ** 0.5)
+        return shown.slide.grid(coarse), haematoxylin_preview(shown.slide.read(coarse))
 
     def show(result: Any) -> None:
         if session.current == shown.slide.id:

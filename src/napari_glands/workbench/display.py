@@ -158,7 +158,7 @@ class Display(QObject):
         if role == "clusters":
             shown = self._session.shown
             exterior = None if shown is None else shown.exterior
-            numbers = range(1, 1 + (0 if exterior is None else len(exterior.memberships)))
+            numbers = range(1, 1 + (0 if exterior is None else exterior.memberships.shape[0]))
             chosen = 0 if exterior is None else exterior.cluster
             return [
                 LegendEntry(f"Cluster {n}{' (exterior)' * (n == chosen)}", (*cluster_color(n), 1.0))

@@ -234,15 +234,16 @@ class SlideLayers:
     def show_common(self, layer: Layer, grid: Grid, slide_id: str, role: Role) -> None:
         """Show what a slide has in common with its regions, in place of what there is of it.
 
-        The layer that the user works on stays selected.
+        The layer that the user works on stays selected, or the picture is.
         """
         viewer = self._viewer()
         active = None if viewer is None else viewer.layers.selection.active
         whole = self._wholes.get(slide_id, slide_id)
         present = self.find(whole, role)
         self._replace(layer, grid, whole, role)
-        if active is not None and active is not present:
-            self.select(active)
+        selected = self.find(whole, "slide") if active in (None, present) else active
+        if selected is not None:
+            self.select(selected)
 
     def recolor(self, role: Role, curated: Curated) -> None:
         """Show the states that priors or glands have now."""

@@ -40,6 +40,8 @@ class Measurements(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.view)
         self._shows: tuple[str, str] = ("", "")
+        # Of a large slide, whose glands are in no layer that could tell.
+        self._places: dict[int, tuple[slice, slice]] = {}
         self.view.gland_chosen.connect(self.look_at)
         self.session.curation.glands.picked.connect(self.view.select)
         self.session.changed.connect(self.update_state)
@@ -52,6 +54,8 @@ class Measurements(QWidget):
         shown, project = self.session.shown, self.session.project
         if shown is None or project is None:
             self._say(_NO_SLIDE)
+        elif shown.large and "prediction" in shown.contents:
+            self._measure(project, shown)
         elif shown.prediction is None:
             self._say(_NO_GLANDS)
         else:
@@ -60,6 +64,10 @@ class Measurements(QWidget):
     def look_at(self, gland: int) -> None:
         """Select a gland in its layer and bring it into view."""
         editor, viewer = self.session.curation.glands, self.session.layers.viewer
+        if viewer is not None and gland in self._places:
+            picture = self.session.layers.find(self.session.current, "slide")
+            fly_to(viewer, picture, self._places[gland])
+            return
         box = editor.box(gland)
         if viewer is None or editor.layer is None or box is None:
             return
@@ -68,7 +76,7 @@ class Measurements(QWidget):
         fly_to(viewer, editor.layer, box)
 
     def _say(self, text: str) -> None:
-        self._shows = ("", "")
+        self._shows, self._places = ("", ""), {}
         self.view.show_empty(text)
 
     def _measure(self, project: Project, shown: Shown) -> None:
@@ -87,10 +95,12 @@ class Measurements(QWidget):
         def failed(message: str) -> None:
             self._say(message)
 
-        self.session.tasks.later(lambda: _measured(project, shown), measured, failed, key="measure")
+        measure = _measured_before if shown.large else _measured
+        self.session.tasks.later(lambda: measure(project, shown), measured, failed, key="measure")
 
     def _show(self, table: pd.DataFrame, share: float) -> None:
-        count = len(table)
+        count, shown = len(table), self.session.shown
+        self._places = _places(table, shown.slide.mpp) if shown is not None and shown.large else {}
         if not count:
             self.view.show_empty(_NONE_FOUND)
             return
@@ -98,6 +108,23 @@ class Measurements(QWidget):
         median = table["area_um2"].median()
         text = f"{count} {noun}, median area {median:,.0f} µm², {share:.0%} of the slide."
         self.view.show_table(table, text)
+
+
+def _measured_before(project: Project, shown: Shown) -> tuple[pd.DataFrame, float]:
+    """Return the saved table of the glands of a large slide, and their share of it."""
+    table, slide = project.load_measurements(shown.slide.id), shown.slide
+    area = slide.shape[0] * slide.shape[1] * slide.mpp**2
+    return table, float(table["area_um2"].sum() / area)
+
+
+def _places(table: pd.DataFrame, mpp: float) -> dict[int, tuple[slice, slice]]:
+    """Return where the glands of a large slide are, in its pixels: by their centres."""
+    centres = table[["centroid_y_um", "centroid_x_um"]].to_numpy() / mpp
+    reach = np.sqrt(table["area_um2"].to_numpy()) / mpp
+    return {
+        int(label): (slice(y - r, y + r), slice(x - r, x + r))
+        for label, (y, x), r in zip(table["label"], centres, reach, strict=True)
+    }
 
 
 def _measured(project: Project, shown: Shown) -> tuple[pd.DataFrame, float]:

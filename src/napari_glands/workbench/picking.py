@@ -57,5 +57,7 @@ class ClusterPicker:
         if clusters is None:
             return
         value = clusters.get_value(position, world=True)
+        if isinstance(value, tuple):  # of a pyramid: the level, and the value
+            value = value[-1]
         if value:
             choose_cluster(self._session, int(value))

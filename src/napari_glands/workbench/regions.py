@@ -23,7 +23,7 @@ __all__ = ["Regions", "regions_in"]
 
 _FRAME, _SKETCH = STATE_COLORS["accepted"], STATE_COLORS["edited"]
 # Shapes have lines of a width in their own pixels: seen from afar they must not vanish.
-_LINES_ACROSS = 500
+_LINES_ACROSS = 1000
 
 
 class Regions(QObject):

@@ -69,6 +69,6 @@ def _tissue_layer(mask: np.ndarray) -> Labels:
     colors = {None: (0, 0, 0, 0), 0: (0, 0, 0, 0), 1: _SKY}
     layer = Labels(mask.astype(np.uint8), name="Tissue", opacity=1.0)
     layer.colormap = DirectLabelColormap(color_dict=colors)
-    layer.contour = 1
+    layer.contour = 3  # is seen from afar, too
     layer.editable = False
     return layer
