@@ -151,6 +151,6 @@ def test_smooth_tissue_amid_exterior_is_most_gland_like():
     rgb[40:80, 40:80] = 120
     exterior = np.zeros((120, 120))
     exterior[40:80, 40:80] = 1
-    (likeness,) = gland_likeness([rgb], [exterior], 1.24)
+    (likeness,) = gland_likeness([(rgb, exterior)], 1.24)
     assert np.unravel_index(likeness.argmax(), likeness.shape) == pytest.approx((60, 60), abs=8)
     assert likeness[60, 60] > likeness[5, 5]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import numpy as np
 from scipy import ndimage as ndi
@@ -30,17 +30,14 @@ def fine_texture(rgb: np.ndarray, sigma: float) -> np.ndarray:
     return np.sqrt(np.maximum(square - mean**2, 0))
 
 
-def gland_likeness(
-    rgbs: Sequence[np.ndarray], exteriors: Sequence[np.ndarray], mpp: float
-) -> list[np.ndarray]:
+def gland_likeness(fields: Iterable[tuple[np.ndarray, np.ndarray]], mpp: float) -> list[np.ndarray]:
     """Much exterior around and little fine texture, each in standard deviations of the image.
 
     Parameters
     ----------
-    rgbs
-        uint8 (y, x, 3) each: an image, or some fields of one.
-    exteriors
-        float (y, x) each: exterior maps of the same pixels.
+    fields
+        An image, or some fields of one: of each its pixels, uint8 (y, x, 3), and their exterior
+        map, float (y, x).
     mpp
         Pixel size in µm.
 
@@ -50,8 +47,10 @@ def gland_likeness(
         float32 (y, x) each, higher is more gland-like; only the order of all pixels matters.
     """
     surround = _SURROUND_UM / mpp
-    around = [ndi.gaussian_filter(e.astype(np.float32), surround) for e in exteriors]
-    texture = [ndi.gaussian_filter(fine_texture(rgb, _TEXTURE_UM / mpp), surround) for rgb in rgbs]
+    around, texture = [], []
+    for rgb, exterior in fields:
+        around.append(ndi.gaussian_filter(exterior.astype(np.float32), surround))
+        texture.append(ndi.gaussian_filter(fine_texture(rgb, _TEXTURE_UM / mpp), surround))
     pairs = zip(_standard(around), _standard(texture), strict=True)
     return [much - little for much, little in pairs]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,17 +80,24 @@ class Known:
     decided: np.ndarray
 
 
-def proposals_in(fields: Sequence[Known], settings: Settings) -> list[np.ndarray]:
+def proposals_in(
+    fields: Sequence[Known], settings: Settings, on_field: Callable[[], None] = lambda: None
+) -> list[np.ndarray]:
     """Return the proposal maps, uint8 (y, x), of a slide or of fields of one.
 
     Which tissue is the least and the most gland-like is told from all the fields together: one of
-    them may be gland throughout.
+    them may be gland throughout. Before each, `on_field` is called; what it raises ends the work.
     """
     grid, train = fields[0].priors.grid, settings.train
     mpp = grid.pixel_area_um2**0.5
     priors = [field.priors for field in fields]
-    exteriors = [found.exterior / np.float32(255) for found in priors]
-    likeness = gland_likeness([field.rgb for field in fields], exteriors, mpp)
+
+    def pixels() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for field in fields:
+            on_field()
+            yield field.rgb, field.priors.exterior / np.float32(255)
+
+    likeness = gland_likeness(pixels(), mpp)
     glass = [glass_of(field.rgb, mpp) for field in fields]
     tissue = [~bare for bare in glass]
     sure = _sure_exterior(likeness, priors, train.positive_fraction, tissue)

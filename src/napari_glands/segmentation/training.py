@@ -304,7 +304,8 @@ def _pupils(
             cancel.check()
             decided = decisions(field.priors, field.glands, settings)
             known.append(Known(field.read(mpp), field.priors, decided))
-        stain, proposals = stain_of(of_slide[0].slide, mpp), proposals_in(known, settings)
+        stain = stain_of(of_slide[0].slide, mpp)
+        proposals = proposals_in(known, settings, cancel.check)
         for i, field, seen, proposal in zip(numbers, of_slide, known, proposals, strict=True):
             # Half precision keeps many slides in memory.
             density = density_planes(seen.rgb).astype(np.float16)
