@@ -208,7 +208,8 @@ class _Watcher(Callback):
         if trainer.global_step == self._seen:
             return
         self._seen = trainer.global_step
-        values = {name: float(value) for name, value in trainer.logged_metrics.items()}
+        values = {name: float(value) for name, value in pl_module.figures.items()}
+        trainer.logger.log_metrics(values, self._seen - 1)
         self._recent.append(values["loss"])
         if len(self._recent) == _STEPS_PER_EPOCH:
             self._look_back(trainer)
@@ -264,7 +265,6 @@ def _trainer(
         reload_dataloaders_every_n_epochs=1,
         callbacks=[average, watcher, checkpoints],
         logger=CSVLogger(folder, name=None, version=""),
-        log_every_n_steps=1,
         num_sanity_val_steps=0,
         enable_progress_bar=False,
         enable_model_summary=False,

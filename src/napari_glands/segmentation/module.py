@@ -49,13 +49,14 @@ class GlandModule(L.LightningModule):
         self.settings = settings
         self.omission_step = omission_step
         self.seed = seed
+        self.figures: dict[str, torch.Tensor] = {}
 
     def training_step(self, batch: Batch, batch_idx: int) -> torch.Tensor:
-        """Compute the loss of a batch and log its terms apart."""
+        """Compute the loss of a batch; it and its terms are kept in `figures`."""
         logits, embedding = self._seeded_forward(batch[0])
         omit = self.omission_step is not None and self.global_step >= self.omission_step
         loss, terms = training_loss(logits, embedding, batch, self.settings, omissions=omit)
-        self.log_dict({"loss": loss.detach(), **{n: t.detach() for n, t in terms.items()}})
+        self.figures = {"loss": loss.detach(), **{n: t.detach() for n, t in terms.items()}}
         return loss
 
     def _seeded_forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -65,7 +66,10 @@ class GlandModule(L.LightningModule):
         """
         seed = np.random.SeedSequence((*self.seed, self.global_step)).generate_state(1)[0]
         with torch.random.fork_rng(devices=[pixels.device] if pixels.is_cuda else []):
-            torch.manual_seed(int(seed))
+            # torch.manual_seed seeds every kind of device there could be, which takes its time.
+            torch.default_generator.manual_seed(int(seed))
+            if pixels.is_cuda:
+                torch.cuda.manual_seed(int(seed))
             return self.network(pixels.contiguous(memory_format=torch.channels_last))
 
     def configure_optimizers(self):
