@@ -128,7 +128,7 @@ def _material(
 
         fields = [gland_field(_FIELD, seed=seed) for seed in range(count)]
         slides = [open_slide(f.image, mpp=f.mpp, name=f.name) for f in fields]
-        return slides, [field.truth for field in fields]
+        return slides, [f.truth for f in fields if f.truth is not None]
     from napari_glands.evaluation.label_files import label_files_of, read_label_image
 
     paths = find_images(images)[:count]

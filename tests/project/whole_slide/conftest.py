@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from importlib import import_module
 
@@ -11,6 +12,7 @@ import torch
 
 from napari_glands.evaluation.mosaic import write_mosaic
 from napari_glands.project import Project
+from napari_glands.project.steps import run_predict
 from napari_glands.project.whole_slide import exterior, glands, priors
 from napari_glands.sample_data import gland_field
 from napari_glands.segmentation import tiles
@@ -21,22 +23,24 @@ from napari_glands.slides import open_slide
 
 SETTINGS = Settings.model_validate(
     {
-        "exterior": {"iterations": 12, "channels": 8},
-        "priors": {"levels": 6, "min_score": 0.2, "min_ring": 0.3},
+        "exterior": {"iterations": 8, "channels": 8, "crop_um": 80.0},
+        "priors": {"levels": 4, "min_score": 0.2, "min_ring": 0.3},
         "train": {"iterations": 4, "rounds": 1, "weights": "none"},
         "predict": {"tile_um": 120.0, "min_gland_um2": 200.0},
     }
 )
 
 
-@pytest.fixture
-def small_blocks(monkeypatch):
+@pytest.fixture(scope="package")
+def small_blocks():
     """Let everything of more than 50,000 pixels count as large, in blocks of about 128."""
-    monkeypatch.setattr(import_module("napari_glands.slides.blocks"), "LARGEST_WHOLE", 50_000)
-    monkeypatch.setattr(tiles, "_LARGEST_CORE", 144)
-    for module in (exterior, glands, priors):
-        monkeypatch.setattr(module, "_SIDE", 128)
-        monkeypatch.setattr(module, "_CHUNK", 64)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(import_module("napari_glands.slides.blocks"), "LARGEST_WHOLE", 50_000)
+        patch.setattr(tiles, "_LARGEST_CORE", 144)
+        for module in (exterior, glands, priors):
+            patch.setattr(module, "_SIDE", 128)
+            patch.setattr(module, "_CHUNK", 64)
+        yield
 
 
 @dataclass
@@ -55,13 +59,13 @@ class Case:
         return self.project.path.parent / "field.ome.tif"
 
 
-@pytest.fixture
-def mosaic(tmp_path):
-    field = open_slide(gland_field((512, 768), seed=3).image, mpp=0.62)
-    return write_mosaic(tmp_path / "field.ome.tif", [field], 1100)
+@pytest.fixture(scope="package")
+def mosaic(tmp_path_factory):
+    field = open_slide(gland_field((256, 512), seed=3).image, mpp=0.62)
+    return write_mosaic(tmp_path_factory.mktemp("mosaic") / "field.ome.tif", [field], 720)
 
 
-@pytest.fixture
+@pytest.fixture(scope="package")
 def model():
     with torch.random.fork_rng():
         torch.manual_seed(5)
@@ -72,10 +76,26 @@ def model():
 
 @pytest.fixture
 def case(tmp_path, mosaic, model, small_blocks):
-    with Project.create(tmp_path / "study.glands", SETTINGS) as project:
-        project.add_slides([mosaic])
-        project.save_model(model, "glands", fingerprint="given")
+    with _project(tmp_path, mosaic, model) as project:
         yield Case(project, model)
+
+
+@pytest.fixture(scope="package")
+def expected(tmp_path_factory, mosaic, model, small_blocks):
+    """What comes out when nothing goes wrong: the glands, and the digest of the prediction."""
+    with _project(tmp_path_factory.mktemp("expected"), mosaic, model) as project:
+        run_predict(project)
+        found = labels_of(project)
+        assert found.max() > 3
+        return found, project.facts(project.slides[0].id, "prediction")["content"]
+
+
+def _project(folder, mosaic, model):
+    """Make a project with a copy of the mosaic beside it."""
+    project = Project.create(folder / "study.glands", SETTINGS)
+    project.add_slides([shutil.copy(mosaic, folder)])
+    project.save_model(model, "glands", fingerprint="given")
+    return project
 
 
 def labels_of(project):

@@ -26,24 +26,11 @@ def content(project):
     return project.facts(project.slides[0].id, "prediction")["content"]
 
 
-@pytest.fixture
-def expected(case):
-    """What comes out when nothing goes wrong; it is forgotten again."""
-    run_predict(case.project)
-    glands, digest = labels_of(case.project), content(case.project)
-    assert glands.max() > 3
-    for name in ("prediction", "glands"):
-        folder = case.project.path / "slides" / f"{case.id}.zarr" / "labels" / name
-        folder.rename(case.project.path.parent / f"former-{name}")
-    assert case.project.facts(case.id, "prediction") is None
-    return glands, digest
-
-
 def test_a_damaged_part_of_the_image_leaves_the_others_finished(case, expected, monkeypatch):
     read, begun = TiffSource.read, []
 
     def damaged(self, level, y, x, height, width):
-        if begun and y + height > 350 and x + width > 450:
+        if begun and y + height > 250 and x + width > 250:
             raise ValueError("corrupt JPEG data: bad Huffman code")
         return read(self, level, y, x, height, width)
 
