@@ -32,6 +32,7 @@ Outcome = tuple[Block, Facts | GlandsError]
 
 Check = Callable[[], None]
 
+_ANSWER_S = 10  # how long a scheduler is waited for
 _POLL_S = 0.5  # how often a cancel request is looked at while workers are busy
 
 
@@ -142,7 +143,7 @@ def _connected(address: str) -> Iterator[Workers]:
     from distributed import Client
 
     try:
-        client = Client(address, timeout="10s", set_as_default=False)
+        client = Client(address, timeout=_ANSWER_S, set_as_default=False)
     except (OSError, ValueError, TimeoutError) as error:
         raise GlandsError(
             f"No Dask scheduler answers at {address} ({error}): start one (`dask scheduler`), and "

@@ -8,6 +8,7 @@ import os
 import numpy as np
 import pytest
 
+from napari_glands import workers as workers_module
 from napari_glands.errors import GlandsError
 from napari_glands.progress import CancelToken
 from napari_glands.project.steps import run_predict
@@ -99,7 +100,8 @@ def test_two_workers_give_the_same_and_one_may_be_lost(case, expected):
     assert content(case.project) == expected[1]
 
 
-def test_a_scheduler_that_does_not_answer_is_named():
+def test_a_scheduler_that_does_not_answer_is_named(monkeypatch):
+    monkeypatch.setattr(workers_module, "_ANSWER_S", 0.5)
     with (
         pytest.raises(GlandsError, match=r"No Dask scheduler answers at tcp://127.0.0.1:1 "),
         chosen_workers("tcp://127.0.0.1:1"),
