@@ -22,7 +22,17 @@ from napari_glands.slides.blocks import Block
 if TYPE_CHECKING:
     from distributed import Client
 
-__all__ = ["Check", "Cluster", "Facts", "InProcess", "Outcome", "Work", "Workers", "chosen_workers"]
+__all__ = [
+    "Check",
+    "Cluster",
+    "Facts",
+    "InProcess",
+    "Made",
+    "Outcome",
+    "Work",
+    "Workers",
+    "chosen_workers",
+]
 
 Facts = Mapping[str, np.ndarray]
 """What is known of a finished block: small arrays by name."""
@@ -31,6 +41,8 @@ Outcome = tuple[Block, Facts | GlandsError]
 """A block with its facts, or with why it could not be worked on."""
 
 Check = Callable[[], None]
+Made = Callable[[str], Any]
+"""Gives what was made under a name, as soon as it is there."""
 
 _ANSWER_S = 10  # how long a scheduler is waited for
 _POLL_S = 0.5  # how often a cancel request is looked at while workers are busy
@@ -61,9 +73,20 @@ class Workers(Protocol):
             Within one block of a cancel request.
         """
 
+    def ahead(
+        self, make: Callable[[str], Any], names: Sequence[str], cancel: CancelToken
+    ) -> AbstractContextManager[Made | None]:
+        """Let others make things by their names, all at a time; None where there are no others."""
+
 
 class InProcess:
     """Work in this process; the next block is read while one is worked on."""
+
+    def ahead(
+        self, make: Callable[[str], Any], names: Sequence[str], cancel: CancelToken
+    ) -> AbstractContextManager[None]:
+        """Leave it to the caller, who can show what happens."""
+        return nullcontext()
 
     def map(self, work: Work, blocks: Sequence[Block], cancel: CancelToken) -> Iterator[Outcome]:
         """Work on blocks in their order."""
@@ -112,6 +135,31 @@ class Cluster:
                     yield futures.pop(future), future.result()
         finally:
             self._client.cancel(list(futures))
+
+    @contextmanager
+    def ahead(
+        self, make: Callable[[str], Any], names: Sequence[str], cancel: CancelToken
+    ) -> Iterator[Made]:
+        """Make things by their names; what is asked for is waited for."""
+        held = self._client.submit(pickle.loads, pickle.dumps(make), pure=False)
+        futures = {name: self._client.submit(_call, held, name, pure=False) for name in names}
+
+        def made(name: str) -> Any:
+            while True:
+                cancel.check()
+                try:
+                    found = futures[name].result(timeout=_POLL_S)
+                except TimeoutError:
+                    if futures[name].done():  # raised by the work itself
+                        raise
+                else:
+                    del futures[name]  # the workers need not keep it any longer
+                    return found
+
+        try:
+            yield made
+        finally:
+            self._client.cancel(list(futures.values()))
 
 
 def chosen_workers(
@@ -190,6 +238,10 @@ def _devices() -> int:
     import torch
 
     return torch.cuda.device_count()
+
+
+def _call(make: Callable[[str], Any], name: str) -> Any:
+    return make(name)
 
 
 def _read(work: Work, block: Block) -> Any:

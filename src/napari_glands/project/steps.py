@@ -19,18 +19,19 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_glands.errors import GlandsError
 from napari_glands.live import LiveView
 from napari_glands.progress import Cancelled, CancelToken, Event, Report, ignore
+from napari_glands.project.elsewhere import MapSlide, MineSlide, PredictSlide
 from napari_glands.project.folder import Project
 from napari_glands.project.missing import reachable, same_exterior, same_model
 from napari_glands.project.rounds import record_change
 from napari_glands.project.runs import recorded_run
 from napari_glands.project.schema import SlideEntry
 from napari_glands.project.summary import RunSummary, summarise
-from napari_glands.project.taking_part import entries_for
+from napari_glands.project.taking_part import entries_for, is_large_entry
 from napari_glands.project.teaching import decided_glands
 from napari_glands.settings import Settings
 from napari_glands.slides.blocks import is_large
@@ -39,7 +40,7 @@ from napari_glands.workers import InProcess
 if TYPE_CHECKING:
     from napari_glands.segmentation import Model
     from napari_glands.slides import Slide
-    from napari_glands.workers import Workers
+    from napari_glands.workers import Made, Workers
 
 __all__ = [
     "DEFAULT_MODEL",
@@ -102,8 +103,8 @@ def run_exterior(
     live
         Tells which part of which slide somebody looks at while the step runs.
     workers
-        Who works on the blocks of slides that are too large for memory; this process when not
-        given.
+        Who works on slides, and on the blocks of those that are too large for memory; this
+        process when not given.
 
     Raises
     ------
@@ -156,20 +157,24 @@ def run_exterior(
         except Cancelled:
             return StepResult("exterior", (), _ids(kept), time.perf_counter() - clock)
 
-        def work(slide: Slide, report: Report) -> None:
+        def work(slide: Slide, report: Report, begun: Made | None) -> None:
             began = time.perf_counter()
-            fitted = model or fit_exterior(
-                [slide], settings, report=report, cancel=cancel, live=live
-            )
             own = project.exterior_fingerprint(settings, slide.id, there)
-            if is_large(slide.grid(settings.general.working_mpp)):
-                save_large_exterior(project, slide, fitted, own, those, report, cancel)
-                return
-            mapped = apply_exterior(fitted, slide, cancel=cancel)
+            if begun:
+                mapped = begun(slide.id)
+            else:
+                fitted = model or fit_exterior(
+                    [slide], settings, report=report, cancel=cancel, live=live
+                )
+                if is_large(slide.grid(settings.general.working_mpp)):
+                    save_large_exterior(project, slide, fitted, own, those, report, cancel)
+                    return
+                mapped = apply_exterior(fitted, slide, cancel=cancel)
             seconds = time.perf_counter() - began
             project.save_exterior(mapped, fingerprint=own, seconds=seconds)
 
-        made = _each(project, "exterior", todo, work, run.report, cancel, start)
+        make = MapSlide(project.path, settings, model)
+        made = _each(project, "exterior", todo, work, those, make, run.report, cancel, start)
     return StepResult("exterior", made, _ids(kept), time.perf_counter() - clock)
 
 
@@ -223,14 +228,17 @@ def run_priors(
     fingerprint = project.priors_fingerprint(settings, todo[0].id)
     clock = time.perf_counter()
 
-    def work(slide: Slide, report: Report) -> None:
+    def work(slide: Slide, report: Report, begun: Made | None) -> None:
         began = time.perf_counter()
-        exterior = project.load_exterior(slide.id)
-        if is_large(exterior.grid):
-            own = project.priors_fingerprint(settings, slide.id)
-            save_large_priors(project, slide, exterior, settings, own, those, report, cancel)
-            return
-        found = mine_priors(slide, exterior, settings, report=report, cancel=cancel)
+        if begun:
+            found = begun(slide.id)
+        else:
+            exterior = project.load_exterior(slide.id)
+            if is_large(exterior.grid):
+                own = project.priors_fingerprint(settings, slide.id)
+                save_large_priors(project, slide, exterior, settings, own, those, report, cancel)
+                return
+            found = mine_priors(slide, exterior, settings, report=report, cancel=cancel)
         if not replace_curated and project.has_curated_priors(slide.id):  # edited meanwhile
             report(Event("priors", 1, f"Kept your decisions on the priors of {slide.name}"))
             return
@@ -249,7 +257,8 @@ def run_priors(
         project, "priors", settings, fingerprint, report, cancel, arguments=told
     ) as run:
         _say_kept("priors", kept, run.report)
-        made = _each(project, "priors", todo, work, run.report, cancel)
+        make = MineSlide(project.path, settings)
+        made = _each(project, "priors", todo, work, those, make, run.report, cancel)
     return StepResult("priors", made, _ids(kept), time.perf_counter() - clock)
 
 
@@ -390,17 +399,20 @@ def run_predict(
     device = choose_device(settings.general.device)
     clock = time.perf_counter()
 
-    def work(slide: Slide, report: Report) -> None:
+    def work(slide: Slide, report: Report, begun: Made | None) -> None:
         began = time.perf_counter()
-        if is_large(slide.grid(model.settings.general.working_mpp)):
-            own = project.prediction_fingerprint(settings, slide.id, content)
+        own = project.prediction_fingerprint(settings, slide.id, content)
+        if begun:
+            prediction = begun(slide.id)
+        elif is_large(slide.grid(model.settings.general.working_mpp)):
             save_large_prediction(project, slide, model, settings, own, those, report, cancel)
             return
-        prediction = predict(model, slide, settings, report=report, cancel=cancel, live=live)
+        else:
+            prediction = predict(model, slide, settings, report=report, cancel=cancel, live=live)
         before = project.load_glands(slide.id) if project.facts(slide.id, "glands") else None
         project.save_prediction(
             prediction,
-            fingerprint=project.prediction_fingerprint(settings, slide.id, content),
+            fingerprint=own,
             seconds=time.perf_counter() - began,
         )
         record_change(project, slide.id, before, model, run.folder)
@@ -419,7 +431,8 @@ def run_predict(
         arguments={"name": name},
     ) as run:
         _say_kept("predict", kept, run.report)
-        made = _each(project, "predict", todo, work, run.report, cancel)
+        make = PredictSlide(project.path, settings, name)
+        made = _each(project, "predict", todo, work, those, make, run.report, cancel)
     return StepResult("predict", made, _ids(kept), time.perf_counter() - clock)
 
 
@@ -673,27 +686,35 @@ def _each(
     project: Project,
     step: str,
     todo: Sequence[SlideEntry],
-    work: Callable[[Slide, Report], None],
+    work: Callable[[Slide, Report, Made | None], None],
+    workers: Workers,
+    make: Callable[[str], Any],
     report: Report,
     cancel: CancelToken,
     start: float = 0.0,
 ) -> tuple[str, ...]:
-    """Work through slides, until done or cancelled; return the ids of the finished ones."""
+    """Work through slides, until done or cancelled; return the ids of the finished ones.
+
+    What others make of small slides meanwhile is handed to `work`, for it to save.
+    """
     made: list[str] = []
     share = (1 - start) / len(todo)
-    for n, entry in enumerate(todo):
-        if cancel.cancelled:
-            break
-        slide = project.slide(entry.id)
-        try:
-            work(slide, _part(report, start + n * share, share))
-        except Cancelled:
-            break
-        finally:
-            slide.close()
-        made.append(entry.id)
-        done = f"Finished {entry.name} ({n + 1} of {len(todo)})"
-        report(Event(step, start + (n + 1) * share, done))
+    small = [entry.id for entry in todo if not is_large_entry(entry, project.settings)]
+    with workers.ahead(make, small, cancel) as begun:
+        for n, entry in enumerate(todo):
+            if cancel.cancelled:
+                break
+            slide = project.slide(entry.id)
+            try:
+                there = begun if entry.id in small else None
+                work(slide, _part(report, start + n * share, share), there)
+            except Cancelled:
+                break
+            finally:
+                slide.close()
+            made.append(entry.id)
+            done = f"Finished {entry.name} ({n + 1} of {len(todo)})"
+            report(Event(step, start + (n + 1) * share, done))
     return tuple(made)
 
 

@@ -7,12 +7,15 @@ import os
 
 import numpy as np
 import pytest
+from skimage.io import imsave
 
 from napari_glands import workers as workers_module
 from napari_glands.errors import GlandsError
 from napari_glands.progress import CancelToken
 from napari_glands.project.steps import run_predict
 from napari_glands.project.whole_slide.building import Stage
+from napari_glands.sample_data import gland_field
+from napari_glands.segmentation import predict
 from napari_glands.slides.sources.tiff import TiffSource
 from napari_glands.workers import Cluster, chosen_workers
 
@@ -40,7 +43,7 @@ def test_a_damaged_part_of_the_image_leaves_the_others_finished(case, expected, 
         with pytest.raises(GlandsError, match=r"tiles could not be .*field.ome.tif.*Huffman"):
             run_predict(case.project, report=begun.append)
     before = finished_blocks(case.project)
-    assert before > 3
+    assert before >= 2
     assert case.project.facts(case.id, "prediction") is None
     run_predict(case.project)
     assert content(case.project) == expected[1]
@@ -85,7 +88,10 @@ def test_a_full_disk_keeps_the_finished_tiles(case, expected, monkeypatch):
     assert content(case.project) == expected[1]
 
 
-def test_two_workers_give_the_same_and_one_may_be_lost(case, expected):
+def test_two_workers_give_the_same_and_one_may_be_lost(case, expected, tmp_path):
+    image = tmp_path / "small.png"
+    imsave(image, gland_field((160, 200), seed=1).image, check_contrast=False)
+    (small,) = case.project.add_slides([image], mpp=0.62)
     with chosen_workers(workers=2) as workers:
         assert isinstance(workers, Cluster)
         client, lost = workers._client, []
@@ -98,6 +104,10 @@ def test_two_workers_give_the_same_and_one_may_be_lost(case, expected):
     assert lost
     np.testing.assert_array_equal(labels_of(case.project), expected[0])
     assert content(case.project) == expected[1]
+    alone = predict(case.model, case.project.slide(small.id), case.project.settings)
+    found = case.project.load_prediction(small.id)
+    np.testing.assert_array_equal(found.probability, alone.probability)
+    np.testing.assert_array_equal(found.glands, alone.glands)
 
 
 def test_a_scheduler_that_does_not_answer_is_named(monkeypatch):
