@@ -26,19 +26,29 @@ from skimage import measure
 
 from napari_glands.atomic import write_json
 from napari_glands.errors import GlandsError
+from napari_glands.evaluation.mosaic import write_mosaic
+from napari_glands.sample_data import gland_field
+from napari_glands.slides import open_slide
 from napari_glands.workbench import Workbench, open_workbench
 from napari_glands.workbench.panels import SHEET, TABLE, open_panel
 from napari_glands.workbench.state import STEPS
 
 _STEPS = ("exterior", "priors", "train", "predict")
 _LONGEST_STEP_SECONDS = 3600
+_WHOLE_SLIDE = "whole-slide"
+_SYNTHETIC_MPP = 0.62
+_SLIDE_SIDE = 12_000  # pixels
+_REGIONS = (((2500, 2000), (4300, 4400)), ((7000, 6500), (8900, 8800)))
 
 
 def main() -> int:
     """Run the steps on each image and save the pictures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "images", nargs="*", type=Path, help="images, or ihc or synthetic; both samples without"
+        "images",
+        nargs="*",
+        type=Path,
+        help="images, or ihc, synthetic or whole-slide; these three without",
     )
     parser.add_argument("--out", type=Path, required=True, help="folder for the pictures")
     parser.add_argument("--mpp", type=float, default=0.62, help="µm/px where an image states none")
@@ -46,7 +56,7 @@ def main() -> int:
     parser.add_argument("--iterations", type=int, help="training steps per round, for a quick look")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    sources = arguments.images or ["ihc", "synthetic"]
+    sources = arguments.images or ["ihc", "synthetic", _WHOLE_SLIDE]
     for source in sources:
         with tempfile.TemporaryDirectory() as folder:
             # Neither the settings nor the projects of whoever runs this are touched.
@@ -54,7 +64,8 @@ def main() -> int:
             os.environ["XDG_DATA_HOME"] = folder
             # The hint of the first step is shown; further ones would hide what the pictures are of.
             write_json(Path(folder) / "napari-glands" / "hints.json", {"put_away": list(STEPS[1:])})
-            Session(source, arguments, Path(folder)).run()
+            kind = WholeSlide if str(source) == _WHOLE_SLIDE else Session
+            kind(source, arguments, Path(folder)).run()
     return 0
 
 
@@ -79,6 +90,14 @@ class Session:
         bench.session.new_project(self.folder / "study.glands")
         self._wait(lambda: bench.session.project is not None)
         self._add_image()
+        self._work()
+        self.viewer.close()
+        if bench.session.closing is not None:
+            bench.session.closing.join(60)
+
+    def _work(self) -> None:
+        """Go from step to step."""
+        bench = self.workbench
         self._shoot("1-slides")
         if self.arguments.iterations:
             form = bench.views["train"].form
@@ -112,9 +131,6 @@ class Session:
         export.buttons["geojson"].click()
         self._wait(lambda: len(self._ended) > ended)
         self._shoot("6-export")
-        self.viewer.close()
-        if bench.session.closing is not None:
-            bench.session.closing.join(60)
 
     def _is_half_trained(self) -> bool:
         """Whether the curve has a shape, and the live picture shows something."""
@@ -185,6 +201,38 @@ class Session:
         self._wait(lambda: time.monotonic() > end)
         path = self.arguments.out / f"{self.name}-{name}.png"
         self.viewer.window.screenshot(str(path), flash=False, canvas_only=False)
+
+
+class WholeSlide(Session):
+    """A large slide made of synthetic fields, two regions drawn on it, and the priors of one."""
+
+    def _add_image(self) -> None:
+        fields = [
+            open_slide(gland_field((768, 1024), seed=seed).image, mpp=_SYNTHETIC_MPP)
+            for seed in range(6)
+        ]
+        self.source = write_mosaic(self.folder / "slide.ome.tif", fields, _SLIDE_SIDE)
+        super()._add_image()
+
+    def _work(self) -> None:
+        bench = self.workbench
+        view, hands = bench.views["slides"], Hands(self.viewer, bench)
+        view.hint.button.click()
+        view.draw_button.click()
+        picture = hands.layer("slide")
+        for low, high in _REGIONS:
+            hands.stroke(picture, [low, high])
+        view.use_button.click()
+        self._wait(lambda: len(bench.session.facts.slides) == 1 + len(_REGIONS))
+        self._shoot("1-regions")
+        bench.session.show_slide(bench.session.facts.slides[1].id)
+        for number, step in enumerate(_STEPS[:2], start=1):
+            bench.show_step(number)
+            ended = len(self._ended)
+            self._wait(bench.views[step].run_button.isEnabled)
+            bench.views[step].run_button.click()
+            self._wait(lambda n=ended: len(self._ended) > n)
+        self._shoot("2-priors")
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ BEFORE_KEY = "Shift-H"
 # A key that is held longer than this shows the slide for just as long; a tap switches.
 _HOLD_SECONDS = 0.35
 _OUTLINE_WIDTH = 2
+_ZOOM_MILLISECONDS = 100
 _USUAL_OPACITY = 0.5
 _INSTANCES = ("priors", "glands")
 _CLASSES = {
@@ -63,6 +64,12 @@ class Display(QObject):
         layers = viewer.layers.events
         for event in (layers.inserted, layers.removed):
             event.connect(self._on_layers)
+        # Lines of shapes are as wide as their slide is large, whatever the zoom.
+        self._zoomed = QTimer(self)
+        self._zoomed.setSingleShot(True)
+        self._zoomed.setInterval(_ZOOM_MILLISECONDS)
+        self._zoomed.timeout.connect(lambda: session.layers.fit_frames(session.current))
+        viewer.scene.camera.events.zoom.connect(self._on_zoom)
         viewer.bind_key(BEFORE_KEY, self._on_key, overwrite=True)
 
     # ---- the slide alone
@@ -208,6 +215,9 @@ class Display(QObject):
             if event.type == "inserted":
                 layer.events.visible.connect(self._on_visible)
         self._soon.start()
+
+    def _on_zoom(self, event: Any = None) -> None:
+        self._zoomed.start()
 
     def _on_visible(self, event: Any = None) -> None:
         self._soon.start()

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
-from napari.layers import Image, Labels, Layer
+from napari.layers import Image, Labels, Layer, Shapes
 from napari.utils.colormaps import Colormap, DirectLabelColormap
 
 from napari_glands.slides import Grid
@@ -42,6 +42,7 @@ __all__ = [
 
 KEY = "napari_glands"
 _REGION_SHARE = 0.9
+_LINE_ON_CANVAS = 2.5  # pixels
 L = TypeVar("L", bound=Layer)
 Role = Literal[
     "slide", "preview", "clusters", "exterior", "probability", "teaching", "live", "marks",
@@ -361,6 +362,18 @@ class SlideLayers:
         viewer = self._viewer()
         if viewer is not None and layer in viewer.layers:
             viewer.layers.selection.active = layer
+
+    @property
+    def line_width(self) -> float:
+        """Width in µm that a line needs to be seen well at the present zoom."""
+        viewer = self._viewer()
+        return 1.0 if viewer is None else _LINE_ON_CANVAS / max(viewer.scene.camera.zoom, 1e-6)
+
+    def fit_frames(self, slide_id: str) -> None:
+        """Give the frames of regions lines that are seen well at the present zoom."""
+        frames = self.find(slide_id, "regions")
+        if isinstance(frames, Shapes) and len(frames.data):
+            frames.edge_width = [self.line_width / frames.scale[-1]] * len(frames.data)
 
     def look_at(self, slide: Slide) -> None:
         """Fit the view to a region, or to what there is of a whole slide."""

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["Regions", "regions_in"]
 
 _FRAME, _SKETCH = STATE_COLORS["accepted"], STATE_COLORS["edited"]
-# Shapes have lines of a width in their own pixels: seen from afar they must not vanish.
-_LINES_ACROSS = 1000
 
 
 class Regions(QObject):
@@ -50,7 +48,7 @@ class Regions(QObject):
         sketch = session.layers.find(shown.slide.id, "sketch")
         if sketch is None:
             whole = shown.slide.whole
-            sketch = Shapes(None, ndim=2, name="New regions", **_look(whole.shape, _SKETCH))
+            sketch = Shapes(None, ndim=2, name="New regions", **self._look(_SKETCH))
             session.layers.show_common(sketch, whole.grid(whole.mpp), shown.slide.id, "sketch")
         session.layers.select(sketch)
         sketch.visible, sketch.mode = True, "add_rectangle"
@@ -116,13 +114,19 @@ class Regions(QObject):
         self._framed = framed
         if parts:
             whole = shown.slide.whole
-            frames = _frames(parts, whole.shape)
+            frames = _frames(parts, self._look(_FRAME))
             self._session.layers.show_common(
                 frames, whole.grid(whole.mpp), shown.slide.id, "regions"
             )
             frames.editable = False  # napari makes what is added to a viewer editable
         elif present is not None:
             self._session.layers.remove("regions")
+
+    def _look(self, color: tuple[float, ...]) -> dict[str, Any]:
+        shown = self._session.shown
+        mpp = 1.0 if shown is None else shown.slide.mpp
+        width, clear = self._session.layers.line_width / mpp, (0, 0, 0, 0)
+        return {"edge_width": width, "edge_color": [color], "face_color": [clear], "opacity": 1.0}
 
     def _parts(self, shown: Shown) -> list[SlideFacts]:
         whole, slides = shown.slide.whole.id, self._session.facts.slides
@@ -190,7 +194,7 @@ def _has_shapes(layer: Layer | None) -> TypeGuard[Shapes]:
     return isinstance(layer, Shapes) and len(layer.data) > 0
 
 
-def _frames(parts: Sequence[SlideFacts], slide_shape: tuple[int, int]) -> Shapes:
+def _frames(parts: Sequence[SlideFacts], look: dict[str, Any]) -> Shapes:
     """Return the frames of regions with their numbers, which cannot be moved."""
     places = [part.region.place for part in parts if part.region is not None]
     corners = [np.array([[p.y, p.x], [p.y + p.height, p.x + p.width]]) - 0.5 for p in places]
@@ -200,12 +204,6 @@ def _frames(parts: Sequence[SlideFacts], slide_shape: tuple[int, int]) -> Shapes
         name="Regions",
         features={"number": [str(part.region.number) for part in parts if part.region]},
         text={"string": "{number}", "anchor": "upper_left", "size": 12, "color": _FRAME},
-        **_look(slide_shape, _FRAME),
+        **look,
     )
     return layer
-
-
-def _look(slide_shape: tuple[int, int], color: tuple[float, ...]) -> dict[str, Any]:
-    width = max(2.0, max(slide_shape) / _LINES_ACROSS)
-    clear = (0, 0, 0, 0)
-    return {"edge_width": width, "edge_color": [color], "face_color": [clear], "opacity": 1.0}
