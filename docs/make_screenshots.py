@@ -27,6 +27,7 @@ from skimage import measure
 from napari_glands.atomic import write_json
 from napari_glands.errors import GlandsError
 from napari_glands.evaluation.mosaic import write_mosaic
+from napari_glands.presets import preset
 from napari_glands.sample_data import gland_field
 from napari_glands.slides import open_slide
 from napari_glands.workbench import Workbench, open_workbench
@@ -225,6 +226,7 @@ class WholeSlide(Session):
         view.use_button.click()
         self._wait(lambda: len(bench.session.facts.slides) == 1 + len(_REGIONS))
         self._shoot("1-regions")
+        bench.session.settings = preset("quick", bench.session.settings)
         bench.session.show_slide(bench.session.facts.slides[1].id)
         for number, step in enumerate(_STEPS[:2], start=1):
             bench.show_step(number)
