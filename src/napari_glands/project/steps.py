@@ -623,6 +623,11 @@ def _having_current_prediction(
         wanted = saved and project.prediction_fingerprint(settings, entry.id, saved["content"])
         return prediction.get("fingerprint") == wanted and prediction["grid"] == priors["grid"]
 
+    large = [e for e in having if is_large_entry(e, settings)]
+    if large:
+        names = ", ".join(e.name for e in large)
+        report(Event("grow", 0, f"Left out, because whole slides only grow in regions: {names}"))
+    having = [e for e in having if e not in large]
     predicted = [e for e in having if project.facts(e.id, "prediction")]
     if not predicted:
         raise GlandsError(

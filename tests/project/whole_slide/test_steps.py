@@ -7,12 +7,20 @@ from importlib import import_module
 import numpy as np
 import pytest
 
+from napari_glands.errors import GlandsError
 from napari_glands.exterior import fit_exterior
 from napari_glands.exterior.stage1 import apply_exterior
 from napari_glands.measurement import measure
 from napari_glands.priors import mine_priors
 from napari_glands.progress import CancelToken
-from napari_glands.project.steps import run_exterior, run_measure, run_predict, run_priors
+from napari_glands.project.steps import (
+    run_all,
+    run_exterior,
+    run_grow,
+    run_measure,
+    run_predict,
+    run_priors,
+)
 
 
 def whole(monkeypatch):
@@ -97,3 +105,24 @@ def test_a_cancelled_run_goes_on_where_it_was(case, tmp_path):
     assert kept == written  # not done again
     assert case.project.facts(case.id, "prediction") is not None
     assert not list(case.project.path.rglob("*.npz"))  # tidied up
+
+
+def test_all_steps_run_on_a_large_slide(case):
+    summary = run_all(case.project)
+    (row,) = summary.rows
+    assert row.priors > 0
+    assert row.glands is not None
+    facts = case.project.model_facts("glands")
+    assert facts is not None
+    assert facts["finished"]
+    again = []
+    run_all(case.project, report=again.append)
+    assert all("up to date" in event.message for event in again)
+
+
+def test_a_large_slide_is_not_looked_through_gland_by_gland(case):
+    run_predict(case.project)
+    with pytest.raises(GlandsError, match="draw regions"):
+        case.project.load_glands(case.id)
+    with pytest.raises(GlandsError, match=r"There is no prediction|No slide"):
+        run_grow(case.project)
