@@ -64,6 +64,9 @@ def test_a_rectangle_drawn_on_the_slide_becomes_a_region(with_large):
     middle = picture.data_to_world((place.y + place.height / 2, place.x + place.width / 2))
     assert center == pytest.approx(middle[-2:], abs=2)
     assert view.remove_button.isEnabled()
+    # Its frame is as wide as a line should be at this zoom.
+    frames, camera = bench.layer("regions"), bench.viewer.scene.camera
+    bench.until(lambda: frames.edge_width[0] * MPP * camera.zoom == pytest.approx(2.5))
     # Its frame is no region of its own, and is not in the way of the tools.
     assert not bench.layer("regions").editable
 

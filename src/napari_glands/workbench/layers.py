@@ -374,6 +374,7 @@ class SlideLayers:
         frames = self.find(slide_id, "regions")
         if isinstance(frames, Shapes) and len(frames.data):
             frames.edge_width = [self.line_width / frames.scale[-1]] * len(frames.data)
+            frames.refresh()  # the setter does not draw
 
     def look_at(self, slide: Slide) -> None:
         """Fit the view to a region, or to what there is of a whole slide."""
