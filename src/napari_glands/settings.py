@@ -357,12 +357,18 @@ class PredictSettings(StepSettings):
     """Tiled prediction, and the splitting of the probability map into gland instances."""
 
     tile_um: float = _setting(
-        480.0, "Tile size", "Side of the square prediction tiles.", unit="µm", ge=80
+        1000.0, "Tile size", "Side of the square prediction tiles.", unit="µm", ge=80
     )
     overlap: float = _setting(
-        0.25, "Overlap", "Share of a tile that its neighbours cover too.", ge=0, lt=1
+        0.04, "Overlap", "Share of a tile that the next one covers too.", ge=0, lt=1
     )
-    batch_size: int = _setting(4, "Batch size", "Tiles per forward pass.", ge=1, advanced=True)
+    batch_size: int = _setting(
+        4,
+        "Batch size",
+        "Tiles per forward pass on a GPU; fewer where its memory is short. A CPU takes one.",
+        ge=1,
+        advanced=True,
+    )
     flips: bool = _setting(
         False, "Flip averaging", "Average the prediction over mirrored views (4× slower)."
     )

@@ -2,23 +2,24 @@
 
 import pytest
 
-from napari_glands.evaluation import speed
-from napari_glands.evaluation.speed import stage1, training
+from napari_glands.evaluation.speed import prediction, stage1, training
 
 
 @pytest.mark.parametrize("depth", [3, 4])
 def test_prediction_is_timed_with_the_network_of_the_settings(depth, material, tiny, monkeypatch):
-    built, real = [], speed.build_network
+    built, real = [], prediction.build_network
 
     def spy(*args):
         built.append(args)
         return real(*args)
 
-    monkeypatch.setattr(speed, "build_network", spy)
+    monkeypatch.setattr(prediction, "build_network", spy)
+    monkeypatch.setattr(prediction, "_REPEATS", 1)
     settings = tiny.updated("train", depth=depth)
-    seconds = speed._prediction_seconds(material.slides[0], settings)
+    figures = prediction.prediction_efficiency(material.slides[0], settings)
     assert built == [(settings.train.encoder, "none", depth)]
-    assert min(seconds) > 0
+    ours, bare = (figures[f"{name}_mpx_per_second"] for name in ("tiled", "bare"))
+    assert figures["predict_efficiency"] == pytest.approx(ours / bare, rel=0.05)
 
 
 def test_training_is_timed_against_a_bare_loop(material, tiny, monkeypatch):

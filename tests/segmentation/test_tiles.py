@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from napari_glands.segmentation.tiles import Axis, Lattice, core_side
+from napari_glands.segmentation.tiles import Axis, Lattice
 from napari_glands.settings import PredictSettings
 from napari_glands.slides import LARGEST_WHOLE, Window, blocks
 
@@ -39,12 +39,20 @@ def test_what_is_predicted_in_one_piece_is_divided_evenly():
     settings = PredictSettings(tile_um=640, overlap=0.0)
     tall, wide = Lattice.over((521, 700), settings, 1.24).tile
     assert (tall, wide) == (264, 352)
-    assert Lattice.over((40_000, 40_000), settings, 1.24).tile == (520, 520)
+
+
+@pytest.mark.parametrize("shape", [(4096, 4096), (9_001, 5_003), (40_000, 30_000)])
+def test_little_of_the_tiles_of_a_large_slide_lies_beyond_it(shape):
+    settings = PredictSettings()
+    lattice = Lattice.over(shape, settings, 1.24)
+    assert lattice.rows.tile == lattice.columns.tile <= 808
+    assert lattice.pixels < 1.2 * shape[0] * shape[1]
 
 
 def test_blocks_fit_on_the_tiles():
     settings, shape = PredictSettings(), (20_001, 9_000)
-    side, lattice = core_side(settings, 1.24), Lattice.over(shape, settings, 1.24)
+    lattice = Lattice.over(shape, settings, 1.24)
+    side = lattice.core_side
     assert shape[0] * shape[1] > LARGEST_WHOLE
     assert 2048 <= side <= 4096
     for block in blocks(shape, side, 0):

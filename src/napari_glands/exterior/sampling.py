@@ -49,7 +49,7 @@ def optical_density(rgb: np.ndarray) -> np.ndarray:
 
 def density_planes(rgb: np.ndarray) -> np.ndarray:
     """Convert uint8 RGB (y, x, 3) to the planes of its optical density, float32 (3, y, x)."""
-    return np.stack([_DENSITY.take(rgb[..., channel]) for channel in range(3)])
+    return _DENSITY.take(np.ascontiguousarray(rgb.transpose(2, 0, 1)))
 
 
 class Density(Protocol):

@@ -92,11 +92,14 @@ def _mean_over(
     if device.name == "cuda":
         pixels = pixels.pin_memory()
     pixels = pixels.to(device.torch, non_blocking=True)
+    if len(views) == 1:
+        return _gland(network, pixels, device)
     found = [_gland(network, pixels.flip(axes), device).flip(axes) for axes in views]
-    return found[0] if len(found) == 1 else torch.stack(found).mean(dim=0)
+    return torch.stack(found).mean(dim=0)
 
 
 def _gland(network: GlandPSPNet, pixels: torch.Tensor, device: Device) -> torch.Tensor:
     with device.autocast():
-        logits, _ = network(pixels.contiguous(memory_format=torch.channels_last))
-    return logits.float().softmax(dim=1)[:, 1]
+        logits = network.in_context(pixels.contiguous(memory_format=torch.channels_last))
+    background, gland = logits.unbind(dim=1)
+    return (gland - background).sigmoid_()

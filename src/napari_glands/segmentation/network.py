@@ -13,8 +13,10 @@ import segmentation_models_pytorch as smp
 import torch
 from huggingface_hub import constants
 from torch import nn
+from torch.nn import functional as F
 
 from napari_glands.errors import GlandsError
+from napari_glands.segmentation.windows import blended_windows
 
 __all__ = ["STRIDE", "EncoderChoice", "GlandPSPNet", "build_network"]
 
@@ -87,6 +89,32 @@ class GlandPSPNet(nn.Module):
         """
         embedding = self.psp.decoder(self.psp.encoder(pixels))
         return self.psp.segmentation_head(embedding), embedding
+
+    def in_context(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Map pixels of a tile of any size to logits, as in crops like those trained on.
+
+        The pyramid pools over all that the network is shown, so in large tiles it meets means it
+        has not learned, and in small ones there are more edges, where convolutions see nothing. So
+        the tile is encoded in one piece, and its features, which take nearly all of the time, are
+        classified in overlapping windows. The classes' maps are enlarged around the centres of
+        their pixels; the head's own enlarging stretches them to the edges of what it is given.
+
+        Parameters
+        ----------
+        pixels
+            (n, 3, y, x), sides multiples of 8.
+
+        Returns
+        -------
+        Tensor
+            float32 (n, 2, y, x): logits for background and gland.
+        """
+        *_, features = self.psp.encoder(pixels)
+        classifier = self.psp.segmentation_head[0]
+        found = blended_windows(
+            features, lambda windows: classifier(self.psp.decoder([windows])).float()
+        )
+        return F.interpolate(found, scale_factor=STRIDE, mode="bilinear", align_corners=False)
 
 
 def build_network(encoder: str, weights: str, depth: int) -> tuple[GlandPSPNet, EncoderChoice]:

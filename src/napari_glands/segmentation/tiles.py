@@ -11,7 +11,7 @@ from napari_glands.segmentation.network import STRIDE
 from napari_glands.settings import PredictSettings
 from napari_glands.slides import LARGEST_WHOLE, Window
 
-__all__ = ["Axis", "Lattice", "Tile", "core_side"]
+__all__ = ["Axis", "Lattice", "Tile"]
 
 _LARGEST_CORE = 4096  # pixels: about 1 GB of work for a block, and few tiles that two blocks share
 
@@ -116,22 +116,39 @@ class Lattice:
         """Lay tiles over an array of some rows and columns and µm per pixel.
 
         What is predicted in one piece is divided evenly, which is less work; what is predicted
-        block by block has its tiles at fixed places, for blocks of one size to fit on.
+        block by block has square tiles, for square blocks to fit on.
         """
         whole = shape[0] * shape[1] <= LARGEST_WHOLE
-        return cls.even(shape, settings, mpp) if whole else cls.regular(shape, settings, mpp)
+        return cls.even(shape, settings, mpp) if whole else cls.square(shape, settings, mpp)
 
     @classmethod
     def even(cls, shape: tuple[int, int], settings: PredictSettings, mpp: float) -> Lattice:
-        """Divide an array evenly."""
+        """Divide both axes of an array evenly."""
         size = _tile_and_overlap(settings, mpp)
         return cls(Axis.even(shape[0], *size), Axis.even(shape[1], *size))
 
     @classmethod
-    def regular(cls, shape: tuple[int, int], settings: PredictSettings, mpp: float) -> Lattice:
-        """Lay tiles at fixed places."""
-        size = _tile_and_overlap(settings, mpp)
-        return cls(Axis.regular(shape[0], *size), Axis.regular(shape[1], *size))
+    def square(cls, shape: tuple[int, int], settings: PredictSettings, mpp: float) -> Lattice:
+        """Lay square tiles, of the size at which the least lies beyond the array."""
+        largest, overlap = _tile_and_overlap(settings, mpp)
+        smallest = max(overlap + STRIDE, _ceil(largest * 3 // 4, STRIDE) * STRIDE)
+        sizes = range(largest, smallest - 1, -STRIDE)
+        lattices = [
+            cls(Axis.regular(shape[0], side, overlap), Axis.regular(shape[1], side, overlap))
+            for side in sizes
+        ]
+        return min(lattices, key=lambda lattice: lattice.pixels)
+
+    @property
+    def pixels(self) -> int:
+        """Pixels of all tiles together."""
+        return self.rows.count * self.columns.count * self.rows.tile * self.columns.tile
+
+    @property
+    def core_side(self) -> int:
+        """Side in pixels of the blocks to work in: their borders are those of tiles."""
+        stride = self.rows.stride
+        return max(1, _LARGEST_CORE // stride) * stride
 
     @property
     def tile(self) -> tuple[int, int]:
@@ -155,15 +172,6 @@ class Lattice:
 
     def _window(self, i: int, j: int) -> Window:
         return Window(self.rows.start(i), self.columns.start(j), *self.tile)
-
-
-def core_side(settings: PredictSettings, mpp: float) -> int:
-    """Side in pixels of the blocks that a large slide is predicted in.
-
-    Their borders coincide with the starts of tiles, so that blocks share as few tiles as can be.
-    """
-    tile, overlap = _tile_and_overlap(settings, mpp)
-    return max(1, _LARGEST_CORE // (tile - overlap)) * (tile - overlap)
 
 
 def _tile_and_overlap(settings: PredictSettings, mpp: float) -> tuple[int, int]:

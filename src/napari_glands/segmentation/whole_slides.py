@@ -28,7 +28,7 @@ from napari_glands.segmentation.adaptation import (
 from napari_glands.segmentation.model import Model
 from napari_glands.segmentation.network import GlandPSPNet
 from napari_glands.segmentation.prediction import Part, blended, views_of
-from napari_glands.segmentation.tiles import Lattice, core_side
+from napari_glands.segmentation.tiles import Lattice
 from napari_glands.settings import Settings
 from napari_glands.slides import Slide, Window
 
@@ -90,7 +90,7 @@ class BlockPredictor:
         settings = settings or model.settings.updated("general", device="auto")
         mpp = model.settings.general.working_mpp
         shape = slide.grid(mpp).shape
-        lattice = Lattice.regular(shape, settings.predict, mpp)
+        lattice = Lattice.square(shape, settings.predict, mpp)
         stain = stain_of(slide, mpp)
         plain = cls(model, settings, shape, stain, None, lattice)
         if not settings.predict.adaptation:
@@ -106,7 +106,7 @@ class BlockPredictor:
     @property
     def core_side(self) -> int:
         """Side in pixels of the blocks to predict the slide in."""
-        return core_side(self.settings.predict, self.mpp)
+        return self.lattice.core_side
 
     def window(self, core: Window) -> Window:
         """Return what is read to predict a window."""
