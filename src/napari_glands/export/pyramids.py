@@ -133,41 +133,35 @@ def averaged(array: ArrayLike, shape: tuple[int, int], window: Window) -> np.nda
     numpy.ndarray
         (height, width) or (c, height, width) of the array's dtype; whole numbers are rounded.
     """
-    rows, down = _shares(array.shape[-2], shape[0], window.y, window.bottom)
-    columns, right = _shares(array.shape[-1], shape[1], window.x, window.right)
-    part = np.asarray(array[..., rows, columns]).astype(np.float32)
-    small = np.stack([_shared(plane, down, right) for plane in part.reshape(-1, *part.shape[-2:])])
-    small = small.reshape(*part.shape[:-2], *window.shape)
+    down, across = (np.linspace(0, n, m + 1) for n, m in zip(array.shape[-2:], shape, strict=True))
+    down, across = down[window.y : window.bottom + 1], across[window.x : window.right + 1]
+    rows, columns = _covered(down, array.shape[-2]), _covered(across, array.shape[-1])
+    part = np.asarray(array[..., rows, columns])
+    small = _mean_between(_mean_between(part, down - rows.start, -2), across - columns.start, -1)
     if array.dtype.kind in "ui":
         small = np.rint(small)
     return small.astype(array.dtype)
 
 
-def _shared(plane: np.ndarray, down: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Average (y, x) pixels along both axes."""
-    for axis, shares in enumerate((down, right)):
-        if shares.shape[0] != shares.shape[1]:
-            plane = np.moveaxis(np.tensordot(plane, shares, (axis, 1)), -1, axis)
-    return plane
+def _covered(edges: np.ndarray, size: int) -> slice:
+    """Return the pixels that lie between the first and the last of some edges."""
+    return slice(int(edges[0]), min(size, int(np.ceil(edges[-1]))))
 
 
-def _shares(old: int, new: int, start: int, stop: int) -> tuple[slice, np.ndarray]:
-    """Return which old pixels some new ones cover along an axis, and how much of each.
+def _mean_between(values: np.ndarray, edges: np.ndarray, axis: int) -> np.ndarray:
+    """Return the mean of values between each two of some edges along an axis, float64.
 
-    Returns
-    -------
-    slice
-        The old pixels.
-    numpy.ndarray
-        float32 (new, old); rows sum to 1.
+    The sum of all values before an edge, of which a part of a pixel may be the last, is taken off
+    the sum before the next edge.
     """
-    edges = np.linspace(0, old, num=new + 1, dtype=np.float32)[start : stop + 1]
-    first, last = int(edges[0]), min(old, int(np.ceil(edges[-1])))
-    pixels = np.arange(first, last + 1, dtype=np.float32)
-    upper = np.minimum(edges[1:, np.newaxis], pixels[np.newaxis, 1:])
-    lower = np.maximum(edges[:-1, np.newaxis], pixels[np.newaxis, :-1])
-    shares = np.maximum(upper - lower, 0)
-    return slice(first, last), shares / shares.sum(axis=1, keepdims=True)
+    moved = np.moveaxis(values, axis, 0)
+    before = np.zeros((len(moved) + 1, *moved.shape[1:]))
+    np.cumsum(moved, axis=0, out=before[1:])
+    whole = np.minimum(edges.astype(np.intp), len(moved) - 1)
+    share = (edges - whole).reshape(-1, *[1] * (moved.ndim - 1))
+    sums = before[whole] + share * moved[whole]
+    widths = np.diff(edges).reshape(-1, *[1] * (moved.ndim - 1))
+    return np.moveaxis(np.diff(sums, axis=0) / widths, 0, axis)
 
 
 def _array(group: zarr.Group, number: int) -> zarr.Array:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["enter", "enter_region", "opened", "relocated", "reopen", "require_fit"]
 
 # Images up to this many pixels are copied into the project.
-COPY_PIXELS = 4096 * 4096
+COPY_PIXELS = 2048 * 2048
 # Less hardly holds a gland with its surroundings.
 SMALLEST_REGION_UM = 100.0
 
