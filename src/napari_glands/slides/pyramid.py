@@ -103,13 +103,6 @@ class LevelArray:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state, _number=next(_numbers))
 
-    def load(self, y0: int, x0: int, y1: int, x1: int, wanted: Callable[[], bool]) -> None:
-        """Read the tiles of a rectangle ahead, one by one, for as long as they are wanted."""
-        for row, column in self._touched(y0, x0, y1, x1):
-            if not wanted():
-                return
-            self._tile(row, column)
-
     def _window(self, y0: int, x0: int, y1: int, x1: int) -> np.ndarray:
         """Read the rectangle between two corners."""
         window = np.empty((y1 - y0, x1 - x0, 3), np.uint8)
