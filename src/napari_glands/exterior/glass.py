@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy import ndimage as ndi
 from skimage import segmentation
 
 from napari_glands.exterior.sampling import optical_density
-from napari_glands.exterior.smoothing import smoothed
+from napari_glands.exterior.smoothing import smoothed_strips
 
 __all__ = ["bare_glass", "glass_of"]
 
 _GLASS_DENSITY = 0.07  # optical density that smoothed glass is below in every channel
 _SMOOTHING_UM = 2.5
+_STRIP = 256  # rows that are counted at a time
 # Smaller white areas may be lumens, which belong to their gland; those within the image have to be
 # larger than the largest interior of a prior, so that none is ever erased.
 _SMALLEST_AT_BORDER_UM2 = 40_000.0
@@ -37,26 +40,46 @@ def bare_glass(density: np.ndarray, mpp: float) -> np.ndarray:
     ndarray
         bool (y, x).
     """
-    return _glass(density.max(axis=0).astype(np.float32), mpp)
+
+    def darkest(rows: slice) -> np.ndarray:
+        return density[:, rows].max(axis=0).astype(np.float32)
+
+    return _glass(darkest, density.shape[1:], mpp)
 
 
 def glass_of(rgb: np.ndarray, mpp: float) -> np.ndarray:
     """Find the bare glass, bool (y, x), of an image, uint8 (y, x, 3), of a pixel size in µm."""
-    # By channel: a reduction along the last axis, of three, takes 30 times as long.
-    lowest = np.minimum(np.minimum(rgb[..., 0], rgb[..., 1]), rgb[..., 2])
-    return _glass(optical_density(lowest), mpp)
+
+    def darkest(rows: slice) -> np.ndarray:
+        # By channel: a reduction along the last axis, of three, takes 30 times as long.
+        red, green, blue = np.moveaxis(rgb[rows], -1, 0)
+        return optical_density(np.minimum(np.minimum(red, green), blue))
+
+    return _glass(darkest, rgb.shape[:2], mpp)
 
 
-def _glass(darkest: np.ndarray, mpp: float) -> np.ndarray:
-    """Find the bare glass, bool (y, x), of the largest density of any channel, float32 (y, x)."""
-    white = smoothed(darkest, _SMOOTHING_UM / mpp) < _GLASS_DENSITY
-    if np.count_nonzero(white) <= _SMALLEST_AT_BORDER_UM2 / mpp**2:
-        return np.zeros_like(white)
+def _glass(
+    darkest: Callable[[slice], np.ndarray], shape: tuple[int, ...], mpp: float
+) -> np.ndarray:
+    """Find the bare glass, bool (y, x), where rows of the largest density of any channel are given.
+
+    The image is gone through in strips of rows: copies of all of it would take longer than the
+    work on them.
+    """
+    at_border, within = (int(a / mpp**2) for a in (_SMALLEST_AT_BORDER_UM2, _SMALLEST_UM2))
+    white = np.empty(shape, bool)
+
+    def find_white(rows: slice, density: np.ndarray) -> None:
+        np.less(density, _GLASS_DENSITY, out=white[rows])
+
+    smoothed_strips(darkest, shape[0], _SMOOTHING_UM / mpp, find_white)
+    if np.count_nonzero(white) <= at_border:
+        return np.zeros(shape, bool)
     pieces, count = ndi.label(white)
-    sizes = np.bincount(pieces.ravel(), minlength=count + 1)
+    strips = np.array_split(pieces, max(1, shape[0] // _STRIP))
+    sizes = np.sum([np.bincount(s.ravel(), minlength=count + 1) for s in strips], axis=0)
     sizes[0] = 0
-    large = (sizes > int(_SMALLEST_AT_BORDER_UM2 / mpp**2))[pieces]
-    if not large.any():
-        return large
-    inside = segmentation.clear_border(large)
-    return large & (~inside | (sizes > int(_SMALLEST_UM2 / mpp**2))[pieces])
+    if sizes.max() <= at_border:
+        return np.zeros(shape, bool)
+    large, huge = (np.concatenate([(sizes > a)[s] for s in strips]) for a in (at_border, within))
+    return large & (~segmentation.clear_border(large) | huge)
