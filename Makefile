@@ -32,7 +32,7 @@ session: system-libraries $(VENV)/.with-test ## go through a working session by 
 	$(SCREEN) $(BIN)/python tests/ui/session/run.py $(ARGS)
 
 benchmark: $(VENV)/.with-test ## check on the GlaS images that the method beats its peers (takes long)
-	$(BIN)/python -m pytest -m benchmark tests/benchmarks $(ARGS)
+	$(BIN)/python -m pytest -m benchmark $(ARGS)
 
 lint: $(VENV)/.with-lint ## check style, types, layers and the plugin manifest
 	$(BIN)/ruff check .

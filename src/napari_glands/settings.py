@@ -79,6 +79,14 @@ class GeneralSettings(StepSettings):
     device: Literal["auto", "cpu", "cuda", "mps"] = _setting(
         "auto", "Device", "Where the networks run; auto takes a GPU where there is one."
     )
+    devices: int = _setting(
+        1,
+        "Devices",
+        "How many devices of that kind train the segmentation network at the same time; each takes "
+        "an equal part of every batch. More than one is for machines with several GPUs.",
+        ge=1,
+        advanced=True,
+    )
 
 
 class ExteriorSettings(StepSettings):

@@ -106,7 +106,7 @@ def new(
     print_table(f"Slides of {result['project']}", rows)
 
 
-@with_settings(general=("working_mpp", "device", "seed"))
+@with_settings(general=("working_mpp", "device", "devices", "seed"))
 def run(
     *,
     images: Annotated[

@@ -30,7 +30,7 @@ __all__ = [
 
 _GENERAL_OPTIONS: dict[str, tuple[str, ...]] = {
     "exterior": ("working_mpp", "device", "seed"),
-    "train": ("device", "seed"),
+    "train": ("device", "devices", "seed"),
     "predict": ("device",),
 }
 # Settings of the priors that only growing looks at.

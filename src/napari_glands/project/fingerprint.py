@@ -30,7 +30,10 @@ _UPSTREAM = {
     "grow": ("priors",),
 }
 # Where it runs and what it is assumed of slides that are not there changes no result.
-_NOT_IN_RESULTS = {"general": {"device", "default_mpp"}, "exterior": {"exterior_cluster"}}
+_NOT_IN_RESULTS = {
+    "general": {"device", "devices", "default_mpp"},
+    "exterior": {"exterior_cluster"},
+}
 # What only growing looks at; it reaches the training through the content of the grown priors.
 _ONLY_IN_GROWN = {"priors": {"grow_score"}}
 

@@ -561,7 +561,12 @@ def run_all(
     GlandsError
         As the steps.
     """
+    from napari_glands.exterior import choose_device
+    from napari_glands.segmentation.devices import check_devices
+
     cancel = cancel or CancelToken()
+    wished = settings or project.settings  # refused now, not after the first steps
+    check_devices(wished, choose_device(wished.general.device))
     steps: tuple[Callable[..., StepResult], ...] = (
         partial(run_exterior, live=live, workers=workers),
         partial(run_priors, workers=workers),

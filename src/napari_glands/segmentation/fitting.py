@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import gc
 import logging
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import lightning as L
-import numpy as np
 import torch
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint, WeightAveraging
+from lightning.pytorch.callbacks import ModelCheckpoint, WeightAveraging
 from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 from safetensors import safe_open
@@ -24,19 +22,18 @@ from napari_glands.exterior.device import Device
 from napari_glands.progress import CancelToken
 from napari_glands.segmentation.ahead import MadeAhead
 from napari_glands.segmentation.data import Batch, GlandCrops, Lesson
+from napari_glands.segmentation.devices import DevicesTrainer, DevicesWatcher, quiet
 from napari_glands.segmentation.module import GlandModule
 from napari_glands.segmentation.network import GlandPSPNet
+from napari_glands.segmentation.watching import OnStep, Watcher
 from napari_glands.settings import Settings
 
-__all__ = ["OnStep", "fit_round"]
+__all__ = ["fit_round"]
 
 _log = logging.getLogger(__name__)
 
-OnStep = Callable[[float, dict[str, float]], None]
-
 _STEPS_PER_EPOCH = 25  # how often a checkpoint is written and the patience is looked at
 _AVERAGE_DECAY = 0.98  # the running average of the weights spans about 50 steps
-_SMOOTHING = 0.9  # of the training loss that the patience looks at, per check
 
 
 def fit_round(
@@ -55,12 +52,15 @@ def fit_round(
     The round's finished weights, or its last checkpoint, are taken up when they lie in `folder`.
     Where a batch does not fit into the device's memory, the round goes on from its last checkpoint
     with smaller batches, of which as many make one step as make up the batch size; `tell` is given
-    a sentence about it.
+    a sentence about it. On several devices, each takes an equal part of every batch; how that
+    differs from one device is said in `napari_glands.segmentation.devices`.
 
     Raises
     ------
     torch.OutOfMemoryError
         When not even the smallest part of a batch fits.
+    Cancelled
+        When several devices were asked to stop before the first step.
     """
     finished = folder / "weights.safetensors"
     if finished.exists():
@@ -69,11 +69,11 @@ def fit_round(
             return float((file.metadata() or {}).get("loss", "nan"))
     start = {name: tensor.cpu().clone() for name, tensor in network.state_dict().items()}
     crops = _crops(lessons, settings, number)
-    for parts in _partitions(settings.train.batch_size):
+    for parts in _partitions(settings):
         if parts > 1:
             network.load_state_dict(start)
-            tell(_smaller(settings.train.batch_size, parts))
-        watcher = _Watcher(settings.train.iterations, settings.train.patience, on_step, cancel)
+            tell(_smaller(settings, parts))
+        watcher = _watcher(network, settings, on_step, cancel)
         if _fits(network, crops, settings, device, number, folder, watcher, parts):
             break
     network.eval().cpu().to(memory_format=torch.contiguous_format)
@@ -84,16 +84,30 @@ def fit_round(
     return watcher.smoothed
 
 
-def _partitions(batch_size: int) -> list[int]:
+def _partitions(settings: Settings) -> list[int]:
     """Into how many equal parts a batch can be cut: the batch norm needs two crops in each."""
-    return [n for n in range(1, batch_size // 2 + 1) if batch_size % n == 0]
+    share = settings.train.batch_size // settings.general.devices
+    return [n for n in range(1, share // 2 + 1) if share % n == 0]
 
 
-def _smaller(batch_size: int, parts: int) -> str:
+def _smaller(settings: Settings, parts: int) -> str:
+    share, where = settings.train.batch_size // settings.general.devices, "The device has"
+    if settings.general.devices > 1:
+        where = "A device has"
     return (
-        f"The device has too little memory for {batch_size} crops at once: going on with "
-        f"{batch_size // parts} at once, {parts} times per step."
+        f"{where} too little memory for {share} crops at once: going on with "
+        f"{share // parts} at once, {parts} times per step."
     )
+
+
+def _watcher(
+    network: GlandPSPNet, settings: Settings, on_step: OnStep, cancel: CancelToken
+) -> Watcher:
+    train, devices = settings.train, settings.general.devices
+    rhythm = (train.iterations, train.patience, _STEPS_PER_EPOCH)
+    if devices == 1:
+        return Watcher(*rhythm, on_step, cancel)
+    return DevicesWatcher(*rhythm, on_step, cancel, devices, network)
 
 
 def _fits(
@@ -103,7 +117,7 @@ def _fits(
     device: Device,
     number: int,
     folder: Path,
-    watcher: _Watcher,
+    watcher: Watcher,
     parts: int,
 ) -> bool:
     """Train with batches cut into parts; return whether memory was enough.
@@ -118,19 +132,18 @@ def _fits(
     seed = (settings.general.seed, number)
     network.train().to(memory_format=torch.channels_last)
     module = GlandModule(network, settings.train, omission_step, seed)
-    data = _RoundData(crops, settings.train.batch_size, parts, ahead=device.name == "cuda")
-    trainer = _trainer(settings, device, folder, watcher, parts)
+    data = _RoundData(
+        crops, settings.train.batch_size, parts, _STEPS_PER_EPOCH, ahead=device.name == "cuda"
+    )
     # Torch's data loader draws from the global random state; the caller's is left alone.
-    with warnings.catch_warnings(), torch.random.fork_rng(devices=[]):
-        # Few workers and no validation set are meant; Lightning advises against both.
-        warnings.filterwarnings("ignore", module="lightning")
-        warnings.filterwarnings("ignore", message=".*lr_scheduler.*")
+    with quiet(), torch.random.fork_rng(devices=[]):
+        trainer = _trainer(settings, device, folder, watcher, parts)
         try:
             trainer.fit(module, data, ckpt_path=_checkpoint(folder), weights_only=True)
         except SIGTERMException as error:  # somebody ends the process: no defect
             raise KeyboardInterrupt from error
         except torch.OutOfMemoryError:
-            if parts == _partitions(settings.train.batch_size)[-1]:
+            if parts == _partitions(settings)[-1]:
                 raise
         else:
             return True
@@ -160,19 +173,26 @@ class _RoundData(L.LightningDataModule):
     Lightning counts epochs differently in a run that goes on from a checkpoint; its steps agree.
     """
 
-    def __init__(self, crops: GlandCrops, batch_size: int, parts: int, ahead: bool) -> None:
+    def __init__(
+        self, crops: GlandCrops, batch_size: int, parts: int, steps: int, ahead: bool
+    ) -> None:
         super().__init__()
         self._crops = crops
         self._batch_size, self._parts = batch_size, parts
+        self._steps = steps
         self._ahead = ahead
 
     def train_dataloader(self) -> Iterable[Batch]:
-        """Crops of the next steps."""
-        start = self._batch_size * (self.trainer.global_step if self.trainer else 0)
-        stop = start + self._batch_size * _STEPS_PER_EPOCH
+        """Crops of the next steps; of several devices, each takes every so-manyth crop."""
+        step, rank, devices = 0, 0, 1
+        if self.trainer:
+            step, rank = self.trainer.global_step, self.trainer.global_rank
+            devices = self.trainer.world_size
+        start = self._batch_size * step
+        stop = start + self._batch_size * self._steps
         loader = DataLoader(
-            Subset(self._crops, range(start, stop)),
-            batch_size=self._batch_size // self._parts,
+            Subset(self._crops, range(start + rank, stop, devices)),
+            batch_size=self._batch_size // devices // self._parts,
             collate_fn=_as_made,
             pin_memory=self._ahead,
         )
@@ -184,91 +204,32 @@ def _as_made(crops: Any) -> Any:
     return crops
 
 
-class _Watcher(Callback):
-    """Reports every step, stops on a cancel request or when the training loss stands still."""
-
-    def __init__(
-        self, iterations: int, patience: int, on_step: OnStep, cancel: CancelToken
-    ) -> None:
-        self._iterations = iterations
-        self._patience = patience
-        self._on_step = on_step
-        self._cancel = cancel
-        self._recent: list[float] = []
-        self._seen = 0  # steps
-        self._best, self._waited = np.inf, 0
-        self.smoothed = float("nan")
-
-    def on_train_start(self, trainer, pl_module) -> None:
-        """Begin at the step of the checkpoint."""
-        self._seen = trainer.global_step
-
-    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
-        """Pass the figures of a step on when it is done, and look at the cancel request."""
-        if trainer.global_step == self._seen:
-            return
-        self._seen = trainer.global_step
-        values = {name: float(value) for name, value in pl_module.figures.items()}
-        trainer.logger.log_metrics(values, self._seen - 1)
-        self._recent.append(values["loss"])
-        if len(self._recent) == _STEPS_PER_EPOCH:
-            self._look_back(trainer)
-        self._on_step(trainer.global_step / self._iterations, values)
-        self._cancel.wait()
-        if self._cancel.cancelled:
-            trainer.should_stop = True
-
-    def on_train_end(self, trainer, pl_module) -> None:
-        """Take the last steps into the smoothed loss."""
-        if self._recent:
-            self._look_back(trainer)
-
-    def _look_back(self, trainer) -> None:
-        """Look at the smoothed loss; it is the training's own, never a score."""
-        mean, self._recent = float(np.mean(self._recent)), []
-        known = not np.isnan(self.smoothed)
-        self.smoothed = _SMOOTHING * self.smoothed + (1 - _SMOOTHING) * mean if known else mean
-        self._waited = 0 if self.smoothed < self._best else self._waited + 1
-        self._best = min(self._best, self.smoothed)
-        if self._patience and self._waited >= self._patience:
-            trainer.should_stop = True
-
-    def state_dict(self) -> dict:
-        """What a resumed round needs to go on as if it had not been cut off."""
-        return {
-            "best": self._best,
-            "waited": self._waited,
-            "smoothed": self.smoothed,
-            "recent": list(self._recent),
-        }
-
-    def load_state_dict(self, state_dict: dict) -> None:
-        """Take up where the checkpoint was written."""
-        self._best, self._waited = state_dict["best"], state_dict["waited"]
-        self.smoothed, self._recent = state_dict["smoothed"], list(state_dict["recent"])
+def _averaged(averages: Any, weights: Any, count: Any) -> None:
+    """Take weights into their running average; unlike torch's closure, it can be pickled."""
+    get_ema_multi_avg_fn(_AVERAGE_DECAY)(averages, weights, count)
 
 
 def _trainer(
-    settings: Settings, device: Device, folder: Path, watcher: Callback, parts: int
+    settings: Settings, device: Device, folder: Path, watcher: Watcher, parts: int
 ) -> L.Trainer:
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     checkpoints = ModelCheckpoint(
         folder, "last", save_on_train_epoch_end=True, enable_version_counter=False
     )
-    average = WeightAveraging(multi_avg_fn=get_ema_multi_avg_fn(_AVERAGE_DECAY))
-    return L.Trainer(
-        accelerator="gpu" if device.name == "cuda" else device.name,
-        devices=1,
-        precision="bf16-mixed" if device.bf16 else "32-true",
-        max_steps=settings.train.iterations,
-        accumulate_grad_batches=parts,
-        reload_dataloaders_every_n_epochs=1,
-        callbacks=[average, watcher, checkpoints],
-        logger=CSVLogger(folder, name=None, version=""),
-        num_sanity_val_steps=0,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
+    options: dict[str, Any] = {
+        "accelerator": "gpu" if device.name == "cuda" else device.name,
+        "precision": "bf16-mixed" if device.bf16 else "32-true",
+        "max_steps": settings.train.iterations,
+        "accumulate_grad_batches": parts,
+        "reload_dataloaders_every_n_epochs": 1,
+        "callbacks": [WeightAveraging(multi_avg_fn=_averaged), watcher, checkpoints],
+        "logger": CSVLogger(folder, name=None, version=""),
+        "num_sanity_val_steps": 0,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+    }
+    if isinstance(watcher, DevicesWatcher):
+        return DevicesTrainer(watcher, **options)
+    return L.Trainer(devices=1, **options)
 
 
 def _checkpoint(folder: Path) -> Path | None:

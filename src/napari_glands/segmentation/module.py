@@ -63,8 +63,10 @@ class GlandModule(L.LightningModule):
         """Run the network with a dropout that depends on the seed and the step alone.
 
         So a run is a function of its input, settings and seed, and a resumed one goes on the same.
+        Each of several devices has its own dropout; the first has that of a single one.
         """
-        seed = np.random.SeedSequence((*self.seed, self.global_step)).generate_state(1)[0]
+        start = (*self.seed, self.global_step, *([self.global_rank] if self.global_rank else []))
+        seed = np.random.SeedSequence(start).generate_state(1)[0]
         with torch.random.fork_rng(devices=[pixels.device] if pixels.is_cuda else []):
             # torch.manual_seed seeds every kind of device there could be, which takes its time.
             torch.default_generator.manual_seed(int(seed))

@@ -24,13 +24,15 @@ from napari_glands.priors.decisions import count_decisions, decisions, teaching_
 from napari_glands.priors.proposals import Known, proposals_in
 from napari_glands.progress import Cancelled, CancelToken, Event, Picture, Report, ignore
 from napari_glands.segmentation.data import Lesson
+from napari_glands.segmentation.devices import check_devices
 from napari_glands.segmentation.fields import Field, fields_of
-from napari_glands.segmentation.fitting import OnStep, fit_round
+from napari_glands.segmentation.fitting import fit_round
 from napari_glands.segmentation.live import gland_picture
 from napari_glands.segmentation.model import Model
 from napari_glands.segmentation.network import EncoderChoice, GlandPSPNet, build_network
 from napari_glands.segmentation.prediction import gland_probability
 from napari_glands.segmentation.targets import first_pseudo_mask, next_pseudo_mask
+from napari_glands.segmentation.watching import OnStep
 from napari_glands.settings import PredictSettings, Settings
 from napari_glands.slides import Slide
 
@@ -158,7 +160,7 @@ def train(
     ------
     GlandsError
         When there is no slide, nothing to learn from in any slide, priors of another slide or
-        resolution, or no such encoder or device.
+        resolution, no such encoder or device, or fewer devices than asked for.
     Cancelled
         When the cancel request came before there were weights worth keeping.
     """
@@ -166,8 +168,12 @@ def train(
     curated = list(glands or [None] * len(priors))
     fields, teaches = _fields(slides, priors, curated, settings, start)
     device = choose_device(settings.general.device)
+    check_devices(settings, device)
     network, encoder = _network(settings, start)
-    report(Event("train", 0.0, f"Training on {device.reason}; {encoder.reason}"))
+    where = device.reason
+    if settings.general.devices > 1:
+        where = f"{settings.general.devices} devices at the same time, each {device.reason}"
+    report(Event("train", 0.0, f"Training on {where}; {encoder.reason}"))
     clock = time.perf_counter()
     pupils = _pupils(fields, teaches, settings, cancel)
     school = _School(network, pupils, settings, device, report, cancel, live or LiveView())
@@ -179,7 +185,7 @@ def train(
         "encoder_weights": encoder.weights,
         "encoder_reason": encoder.reason,
         "started_from": f"{start.name}@{start.checksum}" if start else None,
-        "device": device.reason,
+        "device": where,
         "taught_by": list(dict.fromkeys(fields[i].slide.id for i in sorted(teaches))),
         "slides": [slide.id for slide in slides],
         "decisions": {
