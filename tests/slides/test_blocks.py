@@ -48,5 +48,5 @@ def test_the_grid_of_a_window_lies_where_the_window_is():
 
 
 def test_what_is_too_large_for_one_piece():
-    assert not is_large(Grid((4000, 4000), (8000, 8000), 0.5))
-    assert is_large(Grid((4001, 4000), (8000, 8000), 0.5))
+    assert not is_large(Grid((4096, 4096), (8000, 8000), 0.5))
+    assert is_large(Grid((4097, 4096), (8000, 8000), 0.5))

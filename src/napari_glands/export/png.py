@@ -76,7 +76,7 @@ def export_png(
         pixel); with more than 65,535 glands it is ``<name>_labels.tif``, uint32.
         ``<name>_overlay.png`` shows the slide with the glands' outlines. Slides of more than
         8192² pixels are written at the working resolution, both. Where even that is more than
-        16 million pixels, the label image is a tiled TIFF, and the overlay an overview of 4096
+        4096 × 4096 pixels, the label image is a tiled TIFF, and the overlay an overview of 4096
         pixels at most.
 
     Raises

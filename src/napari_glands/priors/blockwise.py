@@ -8,14 +8,14 @@ import numpy as np
 
 from napari_glands.priors.candidates import Candidate
 from napari_glands.priors.channels import ring_channels, ring_maps
-from napari_glands.priors.ranks import RankReference
+from napari_glands.priors.ranks import TissueRanks
 from napari_glands.priors.sweep import OnLevel, pieces_in, rings_in
 from napari_glands.settings import Settings
 from napari_glands.slides import Grid
 from napari_glands.slides.grid import Window
 from napari_glands.slides.spreading import cut, spread
 
-__all__ = ["Read", "mine_block", "mining_halo", "rank_reference"]
+__all__ = ["Read", "mine_block", "mining_halo", "sampled_ranks"]
 
 Read = Callable[[Window], np.ndarray]
 """Gives the pixels of a window of a slide at the working resolution."""
@@ -26,9 +26,9 @@ _SAMPLED = 1_000_000  # pixels of all of them that are ranked
 _REACH = 4  # Gaussian widths that a filter looks at
 
 
-def rank_reference(
+def sampled_ranks(
     read: Read, exterior: Read, grid: Grid, settings: Settings, tissue: Sequence[Window]
-) -> tuple[RankReference, ...]:
+) -> tuple[TissueRanks, ...]:
     """Measure on a sample of a slide how its maps are distributed over the tissue.
 
     Parameters
@@ -46,7 +46,7 @@ def rank_reference(
 
     Returns
     -------
-    tuple of RankReference
+    tuple of TissueRanks
         One for each map that is swept, for `mine_block`.
     """
     wishes = settings.priors
@@ -61,9 +61,7 @@ def rank_reference(
         rows, columns = window.within(padded).slices
         thin = np.s_[rows.start : rows.stop : step, columns.start : columns.stop : step]
         sampled.append([values[thin][tissue_in[thin]] for values in maps])
-    return tuple(
-        RankReference.among(np.concatenate(values)) for values in zip(*sampled, strict=True)
-    )
+    return tuple(TissueRanks.among(np.concatenate(values)) for values in zip(*sampled, strict=True))
 
 
 def mining_halo(grid: Grid, settings: Settings) -> int:
@@ -83,7 +81,7 @@ def mine_block(
     window: Window,
     core: Window,
     grid: Grid,
-    reference: tuple[RankReference, ...],
+    ranks: tuple[TissueRanks, ...],
     settings: Settings,
     *,
     compact: bool = False,
@@ -105,8 +103,8 @@ def mine_block(
         What is looked at, and the part of it that rings are wanted of, in pixels of the slide.
     grid
         Of the slide at the working resolution.
-    reference
-        From `rank_reference`.
+    ranks
+        From `sampled_ranks`.
     settings
         Settings of all steps.
     compact
@@ -119,7 +117,7 @@ def mine_block(
     list of Candidate
         In pixels of the slide; `settle` those of all blocks together.
     """
-    channels = ring_channels(rgb, exterior, grid, settings.priors, reference)
+    channels = ring_channels(rgb, exterior, grid, settings.priors, ranks)
     if not any(channel.any() for channel in channels):
         return []
     if compact:

@@ -7,7 +7,7 @@ from scipy import ndimage as ndi
 
 from napari_glands.exterior.glass import glass_of
 from napari_glands.exterior.sampling import haematoxylin
-from napari_glands.priors.ranks import RankReference, ranked
+from napari_glands.priors.ranks import TissueRanks, ranked
 from napari_glands.settings import PriorSettings
 from napari_glands.slides import Grid
 
@@ -53,7 +53,7 @@ def ring_channels(
     exterior: np.ndarray,
     grid: Grid,
     wishes: PriorSettings,
-    reference: tuple[RankReference, ...] | None = None,
+    ranks: tuple[TissueRanks, ...] | None = None,
 ) -> list[np.ndarray]:
     """Return the maps to sweep, by rank among the tissue.
 
@@ -63,7 +63,7 @@ def ring_channels(
     ----------
     rgb, exterior, grid, wishes
         As for `ring_maps`.
-    reference
+    ranks
         What the ranks are among, for each map: the tissue of these pixels when not given.
 
     Returns
@@ -72,9 +72,9 @@ def ring_channels(
         float32 (y, x) in [0, 1]; glass is 0.
     """
     maps, tissue = ring_maps(rgb, exterior, grid, wishes)
-    if reference is None:
+    if ranks is None:
         return [ranked(values, tissue) for values in maps]
     return [
         np.where(tissue, among.ranks(values), np.float32(0))
-        for values, among in zip(maps, reference, strict=True)
+        for values, among in zip(maps, ranks, strict=True)
     ]

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["RankReference", "ranked"]
+__all__ = ["TissueRanks", "ranked"]
 
-_MOST_VALUES = 65_536  # of a reference: ranks are then exact to 1/130,000
+_MOST_VALUES = 65_536  # of a sample: ranks are then exact to 1/130,000
 
 
 def ranked(values: np.ndarray, tissue: np.ndarray) -> np.ndarray:
@@ -42,7 +42,7 @@ def ranked(values: np.ndarray, tissue: np.ndarray) -> np.ndarray:
 
 
 @dataclass(frozen=True, eq=False)
-class RankReference:
+class TissueRanks:
     """Some values with their ranks among many, by which other values find theirs.
 
     Attributes
@@ -57,7 +57,7 @@ class RankReference:
     shares: np.ndarray
 
     @classmethod
-    def among(cls, sample: np.ndarray, most: int = _MOST_VALUES) -> RankReference:
+    def among(cls, sample: np.ndarray, most: int = _MOST_VALUES) -> TissueRanks:
         """Rank a sample of values; at most so many of them are kept."""
         ordered = np.sort(sample, axis=None)
         steps = np.linspace(0, max(0, ordered.size - 1), min(most, ordered.size))
@@ -67,7 +67,7 @@ class RankReference:
         return cls(values, (below + upto) / 2 / max(1, ordered.size))
 
     def ranks(self, values: np.ndarray) -> np.ndarray:
-        """Return the ranks of values, float32 of their shape, between those of the reference."""
+        """Return the ranks of values, float32 of their shape, between those of the sample."""
         if not self.values.size:
             return np.zeros(values.shape, np.float32)
         return np.interp(values, self.values, self.shares).astype(np.float32)

@@ -8,7 +8,7 @@ from napari_glands.slides.grid import Grid, Window
 
 __all__ = ["LARGEST_WHOLE", "Block", "blocks", "is_large"]
 
-LARGEST_WHOLE = 16_000_000
+LARGEST_WHOLE = 4096 * 4096
 """Pixels at the working resolution up to which a slide is worked on in one piece."""
 
 

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from napari_glands.exterior.maps import ExteriorMap
-from napari_glands.priors.blockwise import mine_block, mining_halo, rank_reference
+from napari_glands.priors.blockwise import mine_block, mining_halo, sampled_ranks
 from napari_glands.priors.candidates import Candidate, paint, prior_rows, settle
 from napari_glands.priors.prior import Priors
-from napari_glands.priors.ranks import RankReference
+from napari_glands.priors.ranks import TissueRanks
 from napari_glands.priors.scores import RingScores
 from napari_glands.progress import CancelToken, Event, Report
 from napari_glands.project.whole_slide.building import (
@@ -64,7 +64,7 @@ def mine_large(
     source = _Source(slide, grid, exterior.memberships, exterior.cluster - 1)
     cores = [block.core for block in parts]
     cancel.check()
-    reference = rank_reference(source.pixels, source.exterior, grid, settings, cores)
+    ranks = sampled_ranks(source.pixels, source.exterior, grid, settings, cores)
 
     def mining(event: Event) -> None:
         report(event.within(0.0, _PAINT_FROM))
@@ -76,7 +76,7 @@ def mine_large(
     for kind in ("rings", "pieces") if settings.priors.compact else ("rings",):
         if not found:
             stage = Stage(building, kind, "priors", f"Sweeping {slide.name}", slide.path)
-            work = _MineBlock(source, reference, settings, compact=kind == "pieces")
+            work = _MineBlock(source, ranks, settings, compact=kind == "pieces")
             facts = stage.run(work, parts, workers, mining, cancel)
             found = [candidate for known in facts for candidate in _unpacked(known)]
     kept = settle(found)
@@ -113,7 +113,7 @@ class _MineBlock:
     """Find the candidates of one block."""
 
     source: _Source
-    reference: tuple[RankReference, ...]
+    ranks: tuple[TissueRanks, ...]
     settings: Settings
     compact: bool
 
@@ -126,7 +126,7 @@ class _MineBlock:
             block.padded,
             block.core,
             self.source.grid,
-            self.reference,
+            self.ranks,
             self.settings,
             compact=self.compact,
             on_level=check,
