@@ -20,6 +20,8 @@ from napari_glands.jobs import CancelToken, Event, Report
 from napari_glands.settings import Settings
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from napari_glands.segmentation.result import Prediction
     from napari_glands.slides import Grid, Slide, Window
 
@@ -144,22 +146,37 @@ def export_project(
         # Two images of one name must not share a file, and a layer's name may not be a file's.
         plain = names[entry.name.casefold()] == 1 and re.fullmatch(r"[\w() .,+-]+", entry.name)
         named = Named(slide, entry.name if plain else entry.id)
-        for format_ in formats:
-            files = write(
-                prediction, named, out, format_, settings, overwrite=overwrite, cancel=cancel
-            )
-            written += [str(file) for file in files]
+        files = export_all(
+            prediction, named, out, settings, formats, overwrite=overwrite, cancel=cancel
+        )
+        written += [str(file) for file in files]
         report(Event("export", (n + 1) / len(entries), f"Exported {entry.name}"))
     return written
 
 
 def export_all(
-    prediction: Prediction, slide: Slide | Named, out: Path, settings: Settings
+    prediction: Prediction,
+    slide: Slide | Named,
+    out: Path,
+    settings: Settings,
+    formats: Sequence[Format] = tuple(Format),
+    *,
+    overwrite: bool = True,
+    cancel: CancelToken | None = None,
 ) -> list[Path]:
-    """Write a prediction in all formats, in place of earlier files; return the files."""
+    """Write a prediction in some formats, all when not given; return the files.
+
+    The glands are measured once for all of them.
+    """
+    from napari_glands.measurement import measure
+
+    measured = [Format.OME_ZARR, Format.GEOJSON, Format.CSV]
+    table = measure(prediction, cancel=cancel) if set(formats) & set(measured) else None
     written = []
-    for format_ in Format:
-        written += write(prediction, slide, out, format_, settings, overwrite=True)
+    for format_ in formats:
+        written += write(
+            prediction, slide, out, format_, settings, table, overwrite=overwrite, cancel=cancel
+        )
     return written
 
 
@@ -169,6 +186,7 @@ def write(
     out: Path,
     format_: Format,
     settings: Settings,
+    table: pd.DataFrame | None = None,
     *,
     overwrite: bool,
     cancel: CancelToken | None = None,
@@ -185,6 +203,7 @@ def write(
                 ngff=settings.export.ngff,
                 slide=slide,
                 overwrite=overwrite,
+                table=table,
                 cancel=cancel,
             )
         ],
@@ -194,11 +213,14 @@ def write(
                 out / f"{name}.geojson",
                 classification=settings.export.classification,
                 overwrite=overwrite,
+                table=table,
                 cancel=cancel,
             )
         ],
         Format.CSV: lambda: [
-            export_csv(prediction, out / f"{name}.csv", overwrite=overwrite, cancel=cancel)
+            export_csv(
+                prediction, out / f"{name}.csv", overwrite=overwrite, table=table, cancel=cancel
+            )
         ],
         Format.PNG: lambda: list(
             export_png(prediction, out, slide, overwrite=overwrite, cancel=cancel)

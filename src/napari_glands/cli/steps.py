@@ -363,7 +363,7 @@ def _predicted(
         alone = names[slide.name.casefold()] == 1
         named = Named(slide, slide.name if alone else slide.id)
         with predicted_in(out, trained, slide, settings, workers, report, cancel) as prediction:
-            written = export_all(prediction, named, out, settings)
+            written = export_all(prediction, named, out, settings, cancel=cancel)
             count = int(object_boxes(prediction.glands).labels.max(initial=0))
         rows.append({"image": slide.name, "glands": count, "files": [str(f) for f in written]})
     return rows

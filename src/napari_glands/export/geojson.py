@@ -19,6 +19,8 @@ from napari_glands.progress import CancelToken
 from napari_glands.slides.watching import watched
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from napari_glands.segmentation.result import Prediction
 
 __all__ = ["export_geojson"]
@@ -44,6 +46,7 @@ def export_geojson(
     *,
     classification: str = "Gland",
     overwrite: bool = False,
+    table: pd.DataFrame | None = None,
     cancel: CancelToken | None = None,
 ) -> Path:
     """Write the glands as annotations that QuPath imports.
@@ -58,6 +61,8 @@ def export_geojson(
         Name of the QuPath class of the glands.
     overwrite
         Whether an existing file may be replaced.
+    table
+        Measurements of the prediction, from `measure`; they are taken when not given.
     cancel
         Cancel request, looked at between blocks.
 
@@ -79,7 +84,7 @@ def export_geojson(
         aside.open("w", encoding="utf-8", newline="") as file,
     ):
         file.write('{"type": "FeatureCollection", "features": [')
-        for number, feature in enumerate(_features(prediction, classification, cancel)):
+        for number, feature in enumerate(_features(prediction, classification, table, cancel)):
             file.write(", " if number else "")
             file.write(json.dumps(feature, ensure_ascii=False, allow_nan=False))
         file.write("]}")
@@ -87,10 +92,13 @@ def export_geojson(
 
 
 def _features(
-    prediction: Prediction, classification: str, cancel: CancelToken | None
+    prediction: Prediction,
+    classification: str,
+    table: pd.DataFrame | None,
+    cancel: CancelToken | None,
 ) -> Iterator[dict[str, Any]]:
     """Make one feature after the other: all of a whole slide's would not fit in memory."""
-    table = measure(prediction, cancel=cancel)
+    table = measure(prediction, cancel=cancel) if table is None else table
     rows = dict(zip(table["label"], range(len(table)), strict=True))
     columns = {name: table[name].to_numpy() for name in _MEASUREMENTS}
     for label, outline in traced(watched(prediction.glands, cancel), prediction.grid):

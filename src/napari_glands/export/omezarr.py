@@ -32,6 +32,7 @@ def export_ome_zarr(
     ngff: str = "0.4",
     slide: Pixels | None = None,
     overwrite: bool = False,
+    table: pd.DataFrame | None = None,
     cancel: CancelToken | None = None,
 ) -> Path:
     """Write an OME-Zarr image with the glands as ``labels/glands``.
@@ -53,6 +54,8 @@ def export_ome_zarr(
         working resolution, become the image. Without it, the gland probability does.
     overwrite
         Whether an existing OME-Zarr folder may be replaced.
+    table
+        Measurements of the prediction, from `measure`; they are taken when not given.
     cancel
         Cancel request, looked at between blocks.
 
@@ -74,7 +77,8 @@ def export_ome_zarr(
     if slide is not None:
         grid = picture_grid(prediction, slide)
         image = SlidePixels(slide, grid)
-    properties = _properties(measure(prediction, cancel=cancel))
+    table = measure(prediction, cancel=cancel) if table is None else table
+    properties = _properties(table)
     with written_aside(path, overwrite=overwrite) as aside:
         _write_image(aside, image, grid, prediction.slide_name, version, cancel)
         put_labels(aside, "glands", prediction.glands, prediction.grid, properties, version, cancel)

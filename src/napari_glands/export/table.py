@@ -10,6 +10,8 @@ from napari_glands.measurement import measure
 from napari_glands.progress import CancelToken
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from napari_glands.segmentation.result import Prediction
 
 __all__ = ["export_csv"]
@@ -22,6 +24,7 @@ def export_csv(
     path: str | Path,
     *,
     overwrite: bool = False,
+    table: pd.DataFrame | None = None,
     cancel: CancelToken | None = None,
 ) -> Path:
     """Write the measurements of all glands, one row per gland.
@@ -34,6 +37,8 @@ def export_csv(
         File to make.
     overwrite
         Whether an existing file may be replaced.
+    table
+        Measurements of the prediction, from `measure`; they are taken when not given.
     cancel
         Cancel request, looked at between blocks.
 
@@ -49,7 +54,7 @@ def export_csv(
         When the file exists or cannot be written; nothing half-written is left then.
     """
     path = Path(path)
-    table = measure(prediction, cancel=cancel)
+    table = measure(prediction, cancel=cancel) if table is None else table
     table["slide"] = [f"'{name}" if name.startswith(_FORMULA) else name for name in table["slide"]]
     with written_aside(path, overwrite=overwrite) as aside:
         table.to_csv(aside, index=False, encoding="utf-8-sig", lineterminator="\n")
