@@ -8,6 +8,7 @@ twice because a worker was lost.
 from __future__ import annotations
 
 import pickle
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -20,7 +21,7 @@ from napari_glands.progress import CancelToken
 from napari_glands.slides.blocks import Block
 
 if TYPE_CHECKING:
-    from distributed import Client
+    from distributed import Client, Future
 
 __all__ = [
     "Check",
@@ -118,8 +119,7 @@ class Cluster:
         """Work on blocks, as many at a time as there are threads of workers."""
         from distributed import wait
 
-        # Weights travel once, and a worker that comes in place of a lost one gets them too.
-        held = self._client.submit(pickle.loads, pickle.dumps(work), pure=False)
+        held = self._held(work)
         futures = {
             self._client.submit(_read_and_do, held, block, pure=False): block for block in blocks
         }
@@ -141,7 +141,7 @@ class Cluster:
         self, make: Callable[[str], Any], names: Sequence[str], cancel: CancelToken
     ) -> Iterator[Made]:
         """Make things by their names; what is asked for is waited for."""
-        held = self._client.submit(pickle.loads, pickle.dumps(make), pure=False)
+        held = self._held(make)
         futures = {name: self._client.submit(_call, held, name, pure=False) for name in names}
 
         def made(name: str) -> Any:
@@ -160,6 +160,12 @@ class Cluster:
             yield made
         finally:
             self._client.cancel(list(futures.values()))
+
+    def _held(self, work: Any) -> Future:
+        """Send work once, weights and all; a worker in place of a lost one gets it too."""
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Sending large graph")
+            return self._client.submit(pickle.loads, pickle.dumps(work), pure=False)
 
 
 def chosen_workers(
