@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import torch
 
@@ -30,7 +29,7 @@ def answers(
     device: Device,
     before: Callable[[int], None],
 ) -> Iterator[torch.Tensor]:
-    """Ask the network about tiles of one shape; the next batch is made while it answers.
+    """Ask the network about tiles of one shape.
 
     Where the device's memory does not hold a batch, it is halved, and stays so.
 
@@ -60,37 +59,27 @@ def answers(
         When the memory does not hold a single tile.
     """
     done = 0
-    with ThreadPoolExecutor(1, "tiles") as maker:
-        ahead = maker.submit(_stacked, tiles[:size])
-        while done < len(tiles):
-            before(done)
-            pixels = ahead.result()
-            following = done + len(pixels)
-            ahead = maker.submit(_stacked, tiles[following : following + size])
-            try:
-                found = _mean_over(views, network, pixels, device)
-            except torch.OutOfMemoryError as error:
-                if size == 1:
-                    raise GlandsError(
-                        f"The memory of the device {device.name} does not hold one tile of "
-                        f"{pixels.shape[2]} × {pixels.shape[3]} pixels: lower the tile size, or "
-                        "use the device 'cpu'."
-                    ) from error
-                found = None
-            if found is None:  # outside of the handler, which would keep the batch's tensors alive
-                size = min(size, len(pixels)) // 2 or 1
-                _log.warning("Out of memory: going on with %d tiles at a time", size)
-                if device.name == "cuda":
-                    torch.cuda.empty_cache()
-                ahead = maker.submit(_stacked, tiles[done : done + size])
-                continue
-            done = following
-            yield from found
-
-
-def _stacked(tiles: Sequence[Callable[[], torch.Tensor]]) -> torch.Tensor:
-    """Make the pixels of a batch, (n, 3, y, x)."""
-    return torch.stack([make() for make in tiles]) if tiles else torch.empty(0)
+    while done < len(tiles):
+        before(done)
+        pixels = torch.stack([make() for make in tiles[done : done + size]])
+        try:
+            found = _mean_over(views, network, pixels, device)
+        except torch.OutOfMemoryError as error:
+            if size == 1:
+                raise GlandsError(
+                    f"The memory of the device {device.name} does not hold one tile of "
+                    f"{pixels.shape[2]} × {pixels.shape[3]} pixels: lower the tile size, or use "
+                    "the device 'cpu'."
+                ) from error
+            found = None
+        if found is None:  # outside of the handler, which would keep the batch's tensors alive
+            size = min(size, len(pixels)) // 2 or 1
+            _log.warning("Out of memory: going on with %d tiles at a time", size)
+            if device.name == "cuda":
+                torch.cuda.empty_cache()
+            continue
+        done += len(found)
+        yield from found
 
 
 def _mean_over(
