@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 
@@ -31,8 +32,8 @@ SETTINGS = Settings.model_validate(
 )
 
 
-@pytest.fixture(scope="package")
-def small_blocks():
+@contextmanager
+def _small_blocks():
     """Let everything of more than 50,000 pixels count as large, in blocks of about 128."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(import_module("napari_glands.slides.blocks"), "LARGEST_WHOLE", 50_000)
@@ -59,13 +60,13 @@ class Case:
         return self.project.path.parent / "field.ome.tif"
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def mosaic(tmp_path_factory):
     field = open_slide(gland_field((256, 512), seed=3).image, mpp=0.62)
     return write_mosaic(tmp_path_factory.mktemp("mosaic") / "field.ome.tif", [field], 720)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def model():
     with torch.random.fork_rng():
         torch.manual_seed(5)
@@ -75,15 +76,16 @@ def model():
 
 
 @pytest.fixture
-def case(tmp_path, mosaic, model, small_blocks):
-    with _project(tmp_path, mosaic, model) as project:
+def case(tmp_path, mosaic, model):
+    with _small_blocks(), _project(tmp_path, mosaic, model) as project:
         yield Case(project, model)
 
 
-@pytest.fixture(scope="package")
-def expected(tmp_path_factory, mosaic, model, small_blocks):
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory, mosaic, model):
     """What comes out when nothing goes wrong: the glands, and the digest of the prediction."""
-    with _project(tmp_path_factory.mktemp("expected"), mosaic, model) as project:
+    folder = tmp_path_factory.mktemp("expected")
+    with _small_blocks(), _project(folder, mosaic, model) as project:
         run_predict(project)
         found = labels_of(project)
         assert found.max() > 3

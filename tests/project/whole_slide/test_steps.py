@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 import numpy as np
 import pytest
 
@@ -23,12 +21,7 @@ from napari_glands.project.steps import (
 )
 
 
-def whole(monkeypatch):
-    """Let nothing count as large."""
-    monkeypatch.setattr(import_module("napari_glands.slides.blocks"), "LARGEST_WHOLE", 10**9)
-
-
-def test_the_exterior_map_is_that_of_the_whole(case, monkeypatch):
+def test_the_exterior_map_is_that_of_the_whole(case):
     run_exterior(case.project)
     found = case.project.load_exterior(case.id)
     assert not isinstance(found.memberships, np.ndarray)  # read part by part
@@ -50,12 +43,11 @@ def test_the_exterior_cluster_can_be_chosen_anew(case):
     assert case.project.facts(case.id, "exterior")["content"] != before
 
 
-def test_priors_are_nearly_those_of_the_whole(case, monkeypatch):
+def test_priors_are_nearly_those_of_the_whole(case):
     run_exterior(case.project)
     run_priors(case.project)
     found = case.project.load_priors(case.id)
     exterior = case.project.load_exterior(case.id)
-    whole(monkeypatch)
     expected = mine_priors(case.project.slide(case.id), exterior, case.project.settings)
     assert len(expected.table) > 2
     both = np.logical_and(found.labels[...] > 0, expected.labels > 0).sum()
