@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from napari_glands.errors import GlandsError
+from napari_glands.exterior.memory import keep_freed_memory
 
 __all__ = ["Device", "choose_device"]
 
@@ -43,7 +44,7 @@ class Device:
 
 
 def choose_device(wish: str = "auto") -> Device:
-    """Fold the user's wish and what the machine has into one device.
+    """Fold the user's wish and what the machine has into one device, and make it ready.
 
     Parameters
     ----------
@@ -64,6 +65,7 @@ def choose_device(wish: str = "auto") -> Device:
         return Device("cuda", f"GPU {torch.cuda.get_device_name()}", torch.cuda.is_bf16_supported())
     if wish == "mps" or (wish == "auto" and mps):
         return Device("mps", "Apple GPU", False)
+    keep_freed_memory()
     why = "asked for" if wish == "cpu" else "no GPU was found"
     bf16 = _computes_bf16(torch.cpu.get_capabilities())
     precision = " in bfloat16" if bf16 else ""
