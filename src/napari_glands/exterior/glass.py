@@ -63,16 +63,42 @@ def _glass(
 ) -> np.ndarray:
     """Find the bare glass, bool (y, x), where rows of the largest density of any channel are given.
 
+    What is smoothed needs no finer pixels than its smoothing: as many as fit into it are averaged.
     The image is gone through in strips of rows: copies of all of it would take longer than the
     work on them.
     """
+    step = max(1, int(_SMOOTHING_UM / mpp))
+    coarse = (-(-shape[0] // step), -(-shape[1] // step))
+
+    def averaged(rows: slice) -> np.ndarray:
+        return _averaged(darkest(slice(rows.start * step, rows.stop * step)), step)
+
+    found = _large_white(averaged, coarse, mpp * step)
+    if step == 1:
+        return found
+    return found.repeat(step, axis=0).repeat(step, axis=1)[: shape[0], : shape[1]]
+
+
+def _averaged(density: np.ndarray, step: int) -> np.ndarray:
+    """Average squares of pixels; beyond the edge the last one is repeated."""
+    if step == 1:
+        return density
+    density = np.pad(density, [(0, -n % step) for n in density.shape], mode="edge")
+    parts = [density[i::step, j::step] for i in range(step) for j in range(step)]
+    return sum(parts[1:], start=parts[0]) / len(parts)
+
+
+def _large_white(
+    read: Callable[[slice], np.ndarray], shape: tuple[int, int], mpp: float
+) -> np.ndarray:
+    """Find large areas of little density, bool (y, x), where its rows are given."""
     at_border, within = (int(a / mpp**2) for a in (_SMALLEST_AT_BORDER_UM2, _SMALLEST_UM2))
     white = np.empty(shape, bool)
 
     def find_white(rows: slice, density: np.ndarray) -> None:
         np.less(density, _GLASS_DENSITY, out=white[rows])
 
-    smoothed_strips(darkest, shape[0], _SMOOTHING_UM / mpp, find_white)
+    smoothed_strips(read, shape[0], _SMOOTHING_UM / mpp, find_white)
     if np.count_nonzero(white) <= at_border:
         return np.zeros(shape, bool)
     pieces, count = ndi.label(white)
