@@ -20,12 +20,10 @@ from napari_glands._napari_io import read_ome_zarr
 from napari_glands.errors import GlandsError
 from napari_glands.export import (
     build_label_pyramid,
-    create_labels,
     export_csv,
     export_geojson,
     export_ome_zarr,
     export_png,
-    labels,
     ngff,
     read_labels,
     source,
@@ -66,8 +64,7 @@ def as_large(monkeypatch):
     """From when it is called on, small slides are too large for memory and blocks are small."""
 
     def shrink():
-        for module in (objects, labels, sys.modules["napari_glands.slides.blocks"]):
-            monkeypatch.setattr(module, "LARGEST_WHOLE", 1000)
+        monkeypatch.setattr(sys.modules["napari_glands.slides.blocks"], "LARGEST_WHOLE", 1000)
         monkeypatch.setattr(objects, "_SIDE", 50)
 
     return shrink
@@ -121,7 +118,7 @@ def test_labels_written_block_by_block_are_finished_like_others(tmp_path, predic
     write_labels(tmp_path / "a", "glands", prediction.glands, grid, properties=properties)
     as_large()
     folder = tmp_path / "b" / "labels" / "glands"
-    level = create_labels(folder, grid)
+    level = ngff.create_level(ngff.create_group(folder, "0.4"), 0, grid.shape, np.dtype(np.int32))
     for y in range(0, grid.shape[0], 32):
         level[y : y + 32] = prediction.glands[y : y + 32]
     build_label_pyramid(folder, grid, properties=properties)

@@ -6,7 +6,6 @@ from napari_glands.export.geojson import export_geojson
 from napari_glands.export.labels import (
     StoredLabels,
     build_label_pyramid,
-    create_labels,
     read_labels,
     write_labels,
 )
@@ -22,7 +21,6 @@ __all__ = [
     "SlidePixels",
     "StoredLabels",
     "build_label_pyramid",
-    "create_labels",
     "draw_outlines",
     "export_csv",
     "export_geojson",

@@ -18,7 +18,7 @@ from napari_glands.export.aside import written_aside
 from napari_glands.export.colours import RGBA, label_colours
 from napari_glands.export.pyramids import add_levels, write_pyramid
 from napari_glands.progress import CancelToken
-from napari_glands.slides.blocks import LARGEST_WHOLE
+from napari_glands.slides.blocks import is_large
 from napari_glands.slides.grid import Grid
 from napari_glands.slides.objects import ArrayLike, label_values
 from napari_glands.slides.watching import watched
@@ -26,7 +26,6 @@ from napari_glands.slides.watching import watched
 __all__ = [
     "StoredLabels",
     "build_label_pyramid",
-    "create_labels",
     "put_labels",
     "read_labels",
     "write_labels",
@@ -123,32 +122,6 @@ def put_labels(
     _list(container, name)
 
 
-def create_labels(
-    folder: str | Path, grid: Grid, dtype: np.dtype | type = np.int32, *, ngff: str = "0.4"
-) -> zarr.Array:
-    """Make a label image to be written block by block; `build_label_pyramid` finishes it.
-
-    Parameters
-    ----------
-    folder
-        Folder of the label image, by custom ``labels/<name>`` of an OME-Zarr group.
-    grid
-        How the labels lie on the slide.
-    dtype
-        Of the labels.
-    ngff
-        ``"0.4"`` or ``"0.5"``.
-
-    Returns
-    -------
-    zarr.Array
-        The finest level (y, x), all 0, in chunks of 512 × 512 pixels. Several may write into it
-        at once as long as no two of them share a chunk.
-    """
-    group = zarr_ngff.create_group(folder, zarr_ngff.check_version(ngff))
-    return zarr_ngff.create_level(group, 0, grid.shape, np.dtype(dtype))
-
-
 def build_label_pyramid(
     folder: str | Path,
     grid: Grid,
@@ -165,7 +138,7 @@ def build_label_pyramid(
     Parameters
     ----------
     folder
-        From `create_labels`; its name becomes that of the label image.
+        A zarr group with the finest level, ``0`` (y, x); its name becomes that of the label image.
     grid, properties, colors
         As for `write_labels`.
     cancel
@@ -260,7 +233,7 @@ def _stored(folder: Path) -> StoredLabels:
     multiscale = metadata["multiscales"][0]
     image_label = metadata.get("image-label", {})
     levels: list[Any] = [group[dataset["path"]] for dataset in multiscale["datasets"]]
-    large = len(levels[0].shape) == 2 and math.prod(levels[0].shape) > LARGEST_WHOLE
+    large = len(levels[0].shape) == 2 and is_large(levels[0].shape)
     labels = levels[0] if large else _plane(np.asarray(levels[0][...]))
     return StoredLabels(
         labels=labels,

@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from napari_glands.priors.curated import STATES, Curated, Row, State
+from napari_glands.slides.blocks import is_large
 
 __all__ = [
     "MARK_BACKGROUND",
@@ -74,9 +75,10 @@ class Priors(Curated):
     marks: np.ndarray = field(default=None, kw_only=True)  # type: ignore[arg-type]
 
     def __post_init__(self) -> None:
-        """Put an empty image where no strokes are given."""
+        """Put an empty image where no strokes are given; a large one takes no memory."""
         if self.marks is None:
-            object.__setattr__(self, "marks", np.zeros(self.labels.shape, np.uint8))
+            marks = np.broadcast_to(np.uint8(0), self.labels.shape)
+            object.__setattr__(self, "marks", marks if is_large(self.grid) else marks.copy())
 
     def drawn(self, label: int) -> Prior:
         """Return the row of a prior that was drawn by hand; its area is still 0."""

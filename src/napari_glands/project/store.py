@@ -123,7 +123,8 @@ class SlideStore(GlandStore):
 
         facts = facts_in(folder)
         labels = read_array(folder, "0", np.int32)
-        marked = (folder / "marks").exists()  # not in folders from before there were strokes
+        # No marks are in folders of large slides, and in those from before there were strokes.
+        marked = {"marks": read_array(folder, "marks")} if (folder / "marks").exists() else {}
         return Priors(
             slide_id=facts["slide_id"],
             grid=grid_of(facts),
@@ -131,15 +132,8 @@ class SlideStore(GlandStore):
             table=tuple(Prior(**row) for row in facts["table"]),
             settings=Settings.model_validate(facts["settings"]),
             exterior=read_array(folder, "exterior"),
-            marks=read_array(folder, "marks") if marked else _no_marks(labels.shape),
+            **marked,
         )
-
-
-def _no_marks(shape: tuple[int, ...]) -> np.ndarray:
-    """Return zeros that take no memory where there are many."""
-    if is_large((shape[0], shape[1])):
-        return np.broadcast_to(np.uint8(0), shape)
-    return np.zeros(shape, np.uint8)
 
 
 def _finite(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

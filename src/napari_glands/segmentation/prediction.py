@@ -58,7 +58,7 @@ class Part:
 
     def pixels(self, window: Window) -> torch.Tensor:
         """Standardise a window of the slide, float32 (3, y, x); beyond the edge repeat the last."""
-        inner = self._clipped(window)
+        inner = window.common(self.window)
         crop = self.density[(..., *inner.within(self.window).slices)]
         pixels = network_input(torch.as_tensor(crop).float().contiguous(), self.stain)
         missing = (0, window.right - inner.right, 0, window.bottom - inner.bottom)
@@ -66,14 +66,7 @@ class Part:
 
     def is_glass(self, window: Window) -> bool:
         """Whether a window of the slide is nothing but glass."""
-        return bool(self.glass[self._clipped(window).within(self.window).slices].all())
-
-    def _clipped(self, window: Window) -> Window:
-        bottom, right = (
-            min(window.bottom, self.window.bottom),
-            min(window.right, self.window.right),
-        )
-        return Window(window.y, window.x, bottom - window.y, right - window.x)
+        return bool(self.glass[window.common(self.window).within(self.window).slices].all())
 
 
 def predict(
@@ -274,9 +267,7 @@ def _add(
     found: torch.Tensor, core: Window, tile: Tile, gland: torch.Tensor, lattice: Lattice
 ) -> None:
     """Add a tile's share of the answer; the order of the tiles, and so the sum, is always one."""
-    top, left = max(core.y, tile.window.y), max(core.x, tile.window.x)
-    bottom, right = min(core.bottom, tile.window.bottom), min(core.right, tile.window.right)
-    common = Window(top, left, bottom - top, right - left)
+    common = core.common(tile.window)
     rows, columns = common.within(tile.window).slices
     down = torch.from_numpy(lattice.rows.weights(tile.index[0])[rows]).to(gland.device)
     across = torch.from_numpy(lattice.columns.weights(tile.index[1])[columns]).to(gland.device)

@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_glands.segmentation.network import STRIDE
 from napari_glands.settings import PredictSettings
-from napari_glands.slides import LARGEST_WHOLE, Window
+from napari_glands.slides import Window, is_large
 
 __all__ = ["Axis", "Lattice", "Tile"]
 
@@ -118,8 +118,8 @@ class Lattice:
         What is predicted in one piece is divided evenly, which is less work; what is predicted
         block by block has square tiles, for square blocks to fit on.
         """
-        whole = shape[0] * shape[1] <= LARGEST_WHOLE
-        return cls.even(shape, settings, mpp) if whole else cls.square(shape, settings, mpp)
+        lay = cls.square if is_large(shape) else cls.even
+        return lay(shape, settings, mpp)
 
     @classmethod
     def even(cls, shape: tuple[int, int], settings: PredictSettings, mpp: float) -> Lattice:

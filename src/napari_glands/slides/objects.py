@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from scipy import ndimage
 
-from napari_glands.slides.blocks import LARGEST_WHOLE, blocks
+from napari_glands.slides.blocks import blocks, is_large
 from napari_glands.slides.grid import Window
 
 __all__ = [
@@ -65,7 +65,7 @@ class Objects:
 def block_side(shape: tuple[int, ...]) -> int:
     """Return the side of the blocks to work in: all of an array that fits in memory is one."""
     rows, columns = shape[-2:]
-    return max(rows, columns, 1) if rows * columns <= LARGEST_WHOLE else _SIDE
+    return _SIDE if is_large((rows, columns)) else max(rows, columns, 1)
 
 
 def object_boxes(labels: ArrayLike, side: int | None = None) -> Objects:
