@@ -147,7 +147,7 @@ def export_project(
         plain = names[entry.name.casefold()] == 1 and re.fullmatch(r"[\w() .,+-]+", entry.name)
         named = Named(slide, entry.name if plain else entry.id)
         files = export_all(
-            prediction, named, out, settings, formats, overwrite=overwrite, cancel=cancel
+            prediction, named, out, settings, formats=formats, overwrite=overwrite, cancel=cancel
         )
         written += [str(file) for file in files]
         report(Event("export", (n + 1) / len(entries), f"Exported {entry.name}"))
@@ -159,6 +159,7 @@ def export_all(
     slide: Slide | Named,
     out: Path,
     settings: Settings,
+    table: pd.DataFrame | None = None,
     formats: Sequence[Format] = tuple(Format),
     *,
     overwrite: bool = True,
@@ -166,12 +167,13 @@ def export_all(
 ) -> list[Path]:
     """Write a prediction in some formats, all when not given; return the files.
 
-    The glands are measured once for all of them.
+    The glands are measured once for all of them, where no table of them is given.
     """
     from napari_glands.measurement import measure
 
-    measured = [Format.OME_ZARR, Format.GEOJSON, Format.CSV]
-    table = measure(prediction, cancel=cancel) if set(formats) & set(measured) else None
+    measured = {Format.OME_ZARR, Format.GEOJSON, Format.CSV}
+    if table is None and measured & set(formats):
+        table = measure(prediction, cancel=cancel)
     written = []
     for format_ in formats:
         written += write(

@@ -27,7 +27,7 @@ from napari_glands.presets import PresetName
 from napari_glands.project.commands import step_options
 
 if TYPE_CHECKING:
-    from napari_glands.workers import Workers
+    from napari_glands.project.whole_slide.building import Crew
 
 __all__ = ["exterior", "grow", "measure", "new", "predict", "priors", "run", "train"]
 
@@ -48,7 +48,8 @@ SchedulerOption = Annotated[
     typer.Option(
         "--scheduler",
         help="Address of a running Dask scheduler, such as tcp://10.0.0.1:8786, whose workers do "
-        "the tiles of large slides; they must see the project and the images under the same paths.",
+        "small images and the tiles of large slides; they must see the project and the images "
+        "under the same paths.",
     ),
 ]
 WorkersOption = Annotated[
@@ -56,7 +57,8 @@ WorkersOption = Annotated[
     typer.Option(
         "--workers",
         min=1,
-        help="Processes on this machine that do the tiles of large slides.  [default: one per GPU]",
+        help="Processes on this machine that do small images and the tiles of large slides.  "
+        "[default: one per GPU]",
     ),
 ]
 
@@ -319,8 +321,10 @@ def _predict_new(
 ) -> None:
     def job(report: Report, cancel: CancelToken) -> list[dict[str, Any]]:
         with chosen_workers(scheduler, workers) as those:
-            return _predicted(images, model, out, mpp, changes, those, report, cancel)
+            crew = Crew(those, report, cancel)
+            return _predicted(images, model, out, mpp, changes, crew)
 
+    from napari_glands.project.whole_slide.building import Crew
     from napari_glands.workers import chosen_workers
 
     rows = work(job)
@@ -337,15 +341,13 @@ def _predicted(
     out: Path,
     mpp: float | None,
     changes: Changes,
-    workers: Workers,
-    report: Report,
-    cancel: CancelToken,
+    crew: Crew,
 ) -> list[dict[str, Any]]:
     """Predict and export image after image; say what was written."""
+    from napari_glands.measurement import measure
     from napari_glands.project.whole_slide.prediction import predicted_in
     from napari_glands.segmentation import load_model
     from napari_glands.slides import find_images, open_slide
-    from napari_glands.slides.objects import object_boxes
     from napari_glands.slides.opening import default_name
 
     paths = find_images(images)
@@ -356,16 +358,16 @@ def _predicted(
     default_mpp = settings.general.default_mpp
     rows = []
     for path in paths:
-        if cancel.cancelled:
+        if crew.cancel.cancelled:
             break
         slide = open_slide(path, mpp=mpp, default_mpp=default_mpp)
         # Images of one name in several folders must not share their files.
         alone = names[slide.name.casefold()] == 1
         named = Named(slide, slide.name if alone else slide.id)
-        with predicted_in(out, trained, slide, settings, workers, report, cancel) as prediction:
-            written = export_all(prediction, named, out, settings, cancel=cancel)
-            count = int(object_boxes(prediction.glands).labels.max(initial=0))
-        rows.append({"image": slide.name, "glands": count, "files": [str(f) for f in written]})
+        with predicted_in(out, trained, slide, settings, crew) as prediction:
+            table = measure(prediction, cancel=crew.cancel)
+            written = export_all(prediction, named, out, settings, table, cancel=crew.cancel)
+        rows.append({"image": slide.name, "glands": len(table), "files": [str(f) for f in written]})
     return rows
 
 

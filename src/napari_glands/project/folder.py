@@ -21,7 +21,6 @@ from napari_glands.project.store import SlideStore
 from napari_glands.project.taking_part import entries_for
 from napari_glands.project.teaching import train_fingerprint
 from napari_glands.project.versions import keep_version
-from napari_glands.project.whole_slide.building import Building
 from napari_glands.settings import Settings
 
 if TYPE_CHECKING:
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from napari_glands.exterior.maps import ExteriorMap
     from napari_glands.priors.gland import Glands
     from napari_glands.priors.prior import Priors
+    from napari_glands.project.whole_slide.building import Building
     from napari_glands.segmentation import Model
     from napari_glands.segmentation.result import Prediction
     from napari_glands.slides import Region, Slide
@@ -634,6 +634,8 @@ class Project:
 
     def building(self, slide_id: str, name: str, fingerprint: str) -> Building:
         """Return the folder in which a result of a large slide grows, new or gone on with."""
+        from napari_glands.project.whole_slide.building import Building
+
         self.require_writable()
         return Building.of(self._store(slide_id).folder, name, fingerprint)
 

@@ -118,6 +118,7 @@ def run_exterior(
         choose_device,
         fit_exterior,
     )
+    from napari_glands.project.whole_slide.building import Crew
     from napari_glands.project.whole_slide.saving import save_large_exterior
 
     settings, cancel = _begin(project, settings), cancel or CancelToken()
@@ -167,7 +168,8 @@ def run_exterior(
                     [slide], settings, report=report, cancel=cancel, live=live
                 )
                 if is_large(slide.grid(settings.general.working_mpp)):
-                    save_large_exterior(project, slide, fitted, own, those, report, cancel)
+                    crew = Crew(those, report, cancel)
+                    save_large_exterior(project, slide, fitted, own, crew)
                     return
                 mapped = apply_exterior(fitted, slide, cancel=cancel)
             seconds = time.perf_counter() - began
@@ -203,6 +205,7 @@ def run_priors(
         When no slide has an exterior map, and as for `run_exterior`.
     """
     from napari_glands.priors import mine_priors
+    from napari_glands.project.whole_slide.building import Crew
     from napari_glands.project.whole_slide.saving import save_large_priors
 
     settings, cancel = _begin(project, settings), cancel or CancelToken()
@@ -236,7 +239,8 @@ def run_priors(
             exterior = project.load_exterior(slide.id)
             if is_large(exterior.grid):
                 own = project.priors_fingerprint(settings, slide.id)
-                save_large_priors(project, slide, exterior, settings, own, those, report, cancel)
+                crew = Crew(those, report, cancel)
+                save_large_priors(project, slide, exterior, settings, own, crew)
                 return
             found = mine_priors(slide, exterior, settings, report=report, cancel=cancel)
         if not replace_curated and project.has_curated_priors(slide.id):  # edited meanwhile
@@ -378,6 +382,7 @@ def run_predict(
         When there is no such model, and as for `run_exterior`.
     """
     from napari_glands.exterior import choose_device
+    from napari_glands.project.whole_slide.building import Crew
     from napari_glands.project.whole_slide.saving import save_large_prediction
     from napari_glands.segmentation import predict
 
@@ -405,7 +410,8 @@ def run_predict(
         if begun:
             prediction = begun(slide.id)
         elif is_large(slide.grid(model.settings.general.working_mpp)):
-            save_large_prediction(project, slide, model, settings, own, those, report, cancel)
+            crew = Crew(those, report, cancel)
+            save_large_prediction(project, slide, model, settings, own, crew)
             return
         else:
             prediction = predict(model, slide, settings, report=report, cancel=cancel, live=live)
@@ -561,12 +567,8 @@ def run_all(
     GlandsError
         As the steps.
     """
-    from napari_glands.exterior import choose_device
-    from napari_glands.segmentation.devices import check_devices
-
     cancel = cancel or CancelToken()
-    wished = settings or project.settings  # refused now, not after the first steps
-    check_devices(wished, choose_device(wished.general.device))
+    _check_devices(settings or project.settings)  # refused now, not after the first steps
     steps: tuple[Callable[..., StepResult], ...] = (
         partial(run_exterior, live=live, workers=workers),
         partial(run_priors, workers=workers),
@@ -582,6 +584,15 @@ def run_all(
 
 
 # ---- what the steps have in common
+
+
+def _check_devices(settings: Settings) -> None:
+    """Refuse a training on more devices than there are."""
+    if settings.general.devices > 1:  # what trains on several takes a second to import
+        from napari_glands.exterior import choose_device
+        from napari_glands.segmentation.devices import check_devices
+
+        check_devices(settings, choose_device(settings.general.device))
 
 
 def _begin(project: Project, settings: Settings | None) -> Settings:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from napari_glands.slides.blocks import blocks
+from napari_glands.slides.blocks import Block, blocks
 from napari_glands.slides.grid import Grid, Region, Window
 from napari_glands.slides.slide import Slide
 from napari_glands.slides.tissue import tissue_mask, tissue_share
 
-__all__ = ["cut", "spread", "tissue_windows"]
+__all__ = ["cut", "spread", "tissue_windows", "with_tissue"]
 
 _LEAST_TISSUE = 0.25  # share of a window
 
@@ -58,12 +58,32 @@ def tissue_windows(
     least
         The share.
     """
+    windows = cut([Window(0, 0, *grid.shape)], side)
+    shares = _tissue_shares(slide, grid, windows)
+    return [window for window, share in zip(windows, shares, strict=True) if share >= least]
+
+
+def with_tissue(slide: Slide, grid: Grid, parts: Sequence[Block]) -> list[Block]:
+    """Leave out the blocks that show nothing but glass; none where all of the slide does.
+
+    Parameters
+    ----------
+    slide
+        The slide.
+    grid
+        Of all of it.
+    parts
+        Blocks of it; what surrounds them counts too.
+    """
+    shares = _tissue_shares(slide, grid, [block.padded for block in parts])
+    return [block for block, share in zip(parts, shares, strict=True) if share > 0] or list(parts)
+
+
+def _tissue_shares(slide: Slide, grid: Grid, windows: Iterable[Window]) -> list[float]:
+    """Return the share of each window of a slide that is tissue."""
     mask, of_mask = tissue_mask(slide)
-    return [
-        window
-        for window in cut([Window(0, 0, *grid.shape)], side)
-        if tissue_share(mask, of_mask, _region(grid.window(window))) >= least
-    ]
+    regions = [_region(grid.window(window)) for window in windows]
+    return [tissue_share(mask, of_mask, region) for region in regions]
 
 
 def _region(grid: Grid) -> Region:

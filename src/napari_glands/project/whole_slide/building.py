@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import errno
 import io
-import math
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +19,42 @@ from napari_glands.errors import GlandsError
 from napari_glands.progress import CancelToken, Event, Report
 from napari_glands.project.fingerprint import arrays_digest, digest
 from napari_glands.project.label_folders import make_group
-from napari_glands.slides import Block, Grid, Region, Slide
-from napari_glands.slides.tissue import tissue_mask, tissue_share
+from napari_glands.slides import Block
 from napari_glands.workers import Check, Facts, Work, Workers
 
 __all__ = [
     "Building",
+    "Crew",
     "Stage",
     "digest_of",
     "joined_digest",
     "open_array",
-    "with_tissue",
 ]
+
+
+@dataclass(frozen=True)
+class Crew:
+    """Who makes a result, whom they tell how far they are, and who may stop them.
+
+    Attributes
+    ----------
+    workers
+        Who works on the blocks.
+    report, cancel
+        Progress and cancel request.
+    """
+
+    workers: Workers
+    report: Report
+    cancel: CancelToken
+
+    def part(self, start: float, share: float) -> Crew:
+        """Return the same for a part of the work, with its start and share on the progress bar."""
+
+        def report(event: Event) -> None:
+            self.report(event.within(start, share))
+
+        return replace(self, report=report)
 
 
 @dataclass(frozen=True)
@@ -115,14 +138,7 @@ class Stage:
     message: str
     source: Path | None = None
 
-    def run(
-        self,
-        work: Work,
-        blocks: Sequence[Block],
-        workers: Workers,
-        report: Report,
-        cancel: CancelToken,
-    ) -> list[Facts]:
+    def run(self, work: Work, blocks: Sequence[Block], crew: Crew) -> list[Facts]:
         """Work on the blocks that are not finished; return the facts of all, in their order.
 
         Blocks that cannot be read do not keep the others from being finished.
@@ -139,13 +155,13 @@ class Stage:
         failed: list[GlandsError] = []
         kept = _Kept(work, self)
         try:
-            for block, outcome in workers.map(kept, todo, cancel):
+            for block, outcome in crew.workers.map(kept, todo, crew.cancel):
                 if isinstance(outcome, GlandsError):
                     failed.append(outcome)
                     self._check_source(outcome, len(facts), len(blocks))
                     continue
                 facts[block.index] = outcome
-                report(Event(self.step, len(facts) / len(blocks), self.message))
+                crew.report(Event(self.step, len(facts) / len(blocks), self.message))
         except OSError as error:
             raise self._not_written(error, len(facts), len(blocks)) from error
         if failed:
@@ -205,20 +221,6 @@ class _Kept:
         facts = self.work(block, data, check)
         self.stage.save(block, facts)
         return facts
-
-
-def with_tissue(slide: Slide, grid: Grid, parts: Sequence[Block]) -> list[Block]:
-    """Leave out the blocks that show nothing but glass; none where all of the slide does."""
-    mask, coarse = tissue_mask(slide)
-    kept = [b for b in parts if tissue_share(mask, coarse, _region(grid.window(b.padded))) > 0]
-    return kept or list(parts)
-
-
-def _region(part: Grid) -> Region:
-    """Return the level-0 pixels that a part of a grid touches."""
-    (y0, x0), (y1, x1) = part.to_level0(0, 0), part.to_level0(*part.shape)
-    top, left = math.floor(y0), math.floor(x0)
-    return Region(top, left, math.ceil(y1) - top, math.ceil(x1) - left)
 
 
 def open_array(folder: Path, mode: Any = "r") -> Any:

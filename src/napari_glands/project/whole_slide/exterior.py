@@ -11,17 +11,17 @@ from napari_glands.exterior import ExteriorModel, choose_device
 from napari_glands.exterior.maps import ExteriorMap
 from napari_glands.exterior.sampling import Stain, stain_of
 from napari_glands.exterior.stage1 import Clustering
-from napari_glands.progress import CancelToken, Report
 from napari_glands.project.whole_slide.building import (
     Building,
+    Crew,
     Stage,
     digest_of,
     joined_digest,
     open_array,
-    with_tissue,
 )
 from napari_glands.slides import Block, Grid, Slide, blocks
-from napari_glands.workers import Check, Facts, Workers
+from napari_glands.slides.spreading import with_tissue
+from napari_glands.workers import Check, Facts
 
 __all__ = ["map_exterior"]
 
@@ -33,9 +33,7 @@ def map_exterior(
     model: ExteriorModel,
     slide: Slide,
     building: Building,
-    workers: Workers,
-    report: Report,
-    cancel: CancelToken,
+    crew: Crew,
 ) -> tuple[ExteriorMap, str]:
     """Map a large slide with a trained model.
 
@@ -60,7 +58,7 @@ def map_exterior(
     work = _MapBlock(slide, grid, clustering, wish, stain_of(slide, mpp), clusters, memberships)
     stage = Stage(building, "map", "exterior", f"Mapping {slide.name}", slide.path)
     parts = with_tissue(slide, grid, blocks(grid.shape, _SIDE, clustering.halo))
-    facts = stage.run(work, parts, workers, report, cancel)
+    facts = stage.run(work, parts, crew)
     arrays = open_array(clusters), open_array(memberships)
     chosen = model.chosen(clustering)
     exterior = ExteriorMap(slide.id, grid, *arrays, chosen, clustering.evidence, model.settings)

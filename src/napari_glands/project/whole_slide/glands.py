@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_glands.progress import CancelToken, Report
 from napari_glands.project.whole_slide.building import (
     Building,
+    Crew,
     Stage,
     digest_of,
     joined_digest,
@@ -18,7 +18,7 @@ from napari_glands.project.whole_slide.building import (
 from napari_glands.segmentation.instances import INSTANCE_HALO_UM, block_instances
 from napari_glands.settings import PredictSettings
 from napari_glands.slides import Block, Grid, blocks
-from napari_glands.workers import Check, Facts, Workers
+from napari_glands.workers import Check, Facts
 
 __all__ = ["split_glands"]
 
@@ -32,9 +32,7 @@ def split_glands(
     settings: PredictSettings,
     building: Building,
     slide_name: str,
-    workers: Workers,
-    report: Report,
-    cancel: CancelToken,
+    crew: Crew,
 ) -> tuple[Path, int, str]:
     """Split a probability map into glands.
 
@@ -63,9 +61,9 @@ def split_glands(
     number = Stage(building, "number", "predict", f"Numbering the glands of {slide_name}")
     parts = blocks(grid.shape, _SIDE, halo)
     work = _SplitBlock(probability, places, grid, settings)
-    found = split.run(work, parts, workers, report, cancel)
+    found = split.run(work, parts, crew)
     numbers = np.unique(np.concatenate([facts["numbers"] for facts in found]))
-    facts = number.run(_NumberBlock(places, glands, numbers), parts, workers, report, cancel)
+    facts = number.run(_NumberBlock(places, glands, numbers), parts, crew)
     return glands, len(numbers), joined_digest(facts)
 
 

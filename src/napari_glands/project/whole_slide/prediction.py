@@ -10,15 +10,15 @@ from pathlib import Path
 import numpy as np
 
 from napari_glands.export.labels import build_label_pyramid
-from napari_glands.progress import CancelToken, Event, Report
+from napari_glands.progress import Event
 from napari_glands.project.fingerprint import digest
 from napari_glands.project.whole_slide.building import (
     Building,
+    Crew,
     Stage,
     digest_of,
     joined_digest,
     open_array,
-    with_tissue,
 )
 from napari_glands.project.whole_slide.glands import split_glands
 from napari_glands.segmentation import Model, predict
@@ -26,7 +26,8 @@ from napari_glands.segmentation.result import Prediction
 from napari_glands.segmentation.whole_slides import BlockPredictor
 from napari_glands.settings import Settings
 from napari_glands.slides import Block, Grid, Slide, blocks, is_large
-from napari_glands.workers import Check, Facts, Workers
+from napari_glands.slides.spreading import with_tissue
+from napari_glands.workers import Check, Facts
 
 __all__ = ["LargePrediction", "predict_large", "predicted_in"]
 
@@ -61,9 +62,7 @@ def predict_large(
     slide: Slide,
     settings: Settings,
     building: Building,
-    workers: Workers,
-    report: Report,
-    cancel: CancelToken,
+    crew: Crew,
 ) -> LargePrediction:
     """Predict a large slide and split its glands.
 
@@ -72,28 +71,22 @@ def predict_large(
     GlandsError, Cancelled
         As `Stage.run`.
     """
-    predictor = BlockPredictor.of(model, slide, settings, lambda _: cancel.check())
+    predictor = BlockPredictor.of(model, slide, settings, lambda _: crew.cancel.check())
     grid = slide.grid(predictor.mpp)
 
-    def predicting(event: Event) -> None:
-        report(event.within(0.0, _SPLIT_FROM))
-
-    def splitting(event: Event) -> None:
-        report(event.within(_SPLIT_FROM, 1 - _SPLIT_FROM))
-
     probability, said = _predict_probability(
-        predictor, slide, building, workers, predicting, cancel
+        predictor, slide, building, crew.part(0.0, _SPLIT_FROM)
     )
+    splitting = crew.part(_SPLIT_FROM, 1 - _SPLIT_FROM)
     glands, count, found = split_glands(
-        probability, grid, settings.predict, building, slide.name, workers, splitting, cancel
+        probability, grid, settings.predict, building, slide.name, splitting
     )
     for folder in (building.result, glands.parent):
-        cancel.check()
-        build_label_pyramid(folder, grid)
+        build_label_pyramid(folder, grid, cancel=crew.cancel)
     name = f"{model.name}@{model.checksum}"
     arrays = open_array(probability), open_array(glands)
     prediction = Prediction(slide.id, slide.name, grid, *arrays, name, settings)
-    report(Event("predict", 1.0, f"{count} glands in {slide.name}"))
+    crew.report(Event("predict", 1.0, f"{count} glands in {slide.name}"))
     return LargePrediction(prediction, glands.parent, count, digest([said, found]))
 
 
@@ -103,9 +96,7 @@ def predicted_in(
     model: Model,
     slide: Slide,
     settings: Settings,
-    workers: Workers,
-    report: Report,
-    cancel: CancelToken,
+    crew: Crew,
 ) -> Iterator[Prediction]:
     """Predict a slide of any size that belongs to no project.
 
@@ -113,11 +104,11 @@ def predicted_in(
     gone on with when the work was cut off.
     """
     if not is_large(slide.grid(model.settings.general.working_mpp)):
-        yield predict(model, slide, settings, report=report, cancel=cancel)
+        yield predict(model, slide, settings, report=crew.report, cancel=crew.cancel)
         return
     wish = [model.checksum, slide.checksum, slide.mpp, settings.predict.model_dump(mode="json")]
     building = Building.of(out / f".{slide.id}", "prediction", digest(wish))
-    made = predict_large(model, slide, settings, building, workers, report, cancel)
+    made = predict_large(model, slide, settings, building, crew)
     yield made.prediction
     building.drop()
 
@@ -126,9 +117,7 @@ def _predict_probability(
     predictor: BlockPredictor,
     slide: Slide,
     building: Building,
-    workers: Workers,
-    report: Report,
-    cancel: CancelToken,
+    crew: Crew,
 ) -> tuple[Path, str]:
     """Predict every pixel of a large slide.
 
@@ -151,7 +140,7 @@ def _predict_probability(
     work = _PredictBlock(slide, grid, predictor, probability, mask)
     stage = Stage(building, "predict", "predict", f"Predicting {slide.name}", slide.path)
     parts = with_tissue(slide, grid, blocks(grid.shape, side, 0))
-    facts = stage.run(work, parts, workers, report, cancel)
+    facts = stage.run(work, parts, crew)
     return probability, joined_digest(facts)
 
 

@@ -15,18 +15,19 @@ from napari_glands.priors.candidates import Candidate, paint, prior_rows, settle
 from napari_glands.priors.prior import Priors
 from napari_glands.priors.ranks import TissueRanks
 from napari_glands.priors.scores import RingScores
-from napari_glands.progress import CancelToken, Event, Report
+from napari_glands.progress import Event
 from napari_glands.project.whole_slide.building import (
     Building,
+    Crew,
     Stage,
     digest_of,
     joined_digest,
     open_array,
-    with_tissue,
 )
 from napari_glands.settings import Settings
 from napari_glands.slides import Block, Grid, Slide, Window, blocks
-from napari_glands.workers import Check, Facts, Workers
+from napari_glands.slides.spreading import with_tissue
+from napari_glands.workers import Check, Facts
 
 __all__ = ["mine_large"]
 
@@ -41,9 +42,7 @@ def mine_large(
     exterior: ExteriorMap,
     settings: Settings,
     building: Building,
-    workers: Workers,
-    report: Report,
-    cancel: CancelToken,
+    crew: Crew,
 ) -> tuple[Priors, str]:
     """Mine the priors of a large slide.
 
@@ -63,32 +62,25 @@ def mine_large(
     parts = with_tissue(slide, grid, blocks(grid.shape, _SIDE, mining_halo(grid, settings)))
     source = _Source(slide, grid, exterior.memberships, exterior.cluster - 1)
     cores = [block.core for block in parts]
-    cancel.check()
+    crew.cancel.check()
     ranks = sampled_ranks(source.pixels, source.exterior, grid, settings, cores)
-
-    def mining(event: Event) -> None:
-        report(event.within(0.0, _PAINT_FROM))
-
-    def painting(event: Event) -> None:
-        report(event.within(_PAINT_FROM, 1 - _PAINT_FROM))
 
     found: list[Candidate] = []
     for kind in ("rings", "pieces") if settings.priors.compact else ("rings",):
         if not found:
             stage = Stage(building, kind, "priors", f"Sweeping {slide.name}", slide.path)
             work = _MineBlock(source, ranks, settings, compact=kind == "pieces")
-            facts = stage.run(work, parts, workers, mining, cancel)
+            facts = stage.run(work, parts, crew.part(0.0, _PAINT_FROM))
             found = [candidate for known in facts for candidate in _unpacked(known)]
     kept = settle(found)
     labels = building.array(f"{name}/0", grid.shape, np.int32, tile)
     plane = building.array(f"{name}/exterior", grid.shape, np.uint8, tile)
     stage = Stage(building, "paint", "priors", f"Painting the priors of {slide.name}")
     painter = _PaintBlock(source, _packed(kept), labels, plane)
-    facts = stage.run(painter, parts, workers, painting, cancel)
+    facts = stage.run(painter, parts, crew.part(_PAINT_FROM, 1 - _PAINT_FROM))
     arrays = open_array(labels), prior_rows(kept, grid), settings
-    marks = np.broadcast_to(np.uint8(0), grid.shape)
-    priors = Priors(slide.id, grid, *arrays, exterior=open_array(plane), marks=marks)
-    report(Event("priors", 1.0, f"{len(kept)} priors in {slide.name}"))
+    priors = Priors(slide.id, grid, *arrays, exterior=open_array(plane))
+    crew.report(Event("priors", 1.0, f"{len(kept)} priors in {slide.name}"))
     return priors, joined_digest(facts)
 
 

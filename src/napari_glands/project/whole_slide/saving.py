@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from napari_glands.export.labels import build_label_pyramid
-from napari_glands.progress import CancelToken, Report
 from napari_glands.project.folder import Project
+from napari_glands.project.whole_slide.building import Building, Crew
 from napari_glands.project.whole_slide.exterior import map_exterior
 from napari_glands.project.whole_slide.prediction import predict_large
 from napari_glands.project.whole_slide.priors import mine_large
-from napari_glands.workers import Workers
 
 if TYPE_CHECKING:
     from napari_glands.exterior import ExteriorModel
@@ -24,13 +25,7 @@ __all__ = ["save_large_exterior", "save_large_prediction", "save_large_priors"]
 
 
 def save_large_exterior(
-    project: Project,
-    slide: Slide,
-    model: ExteriorModel,
-    fingerprint: str,
-    workers: Workers,
-    report: Report,
-    cancel: CancelToken,
+    project: Project, slide: Slide, model: ExteriorModel, fingerprint: str, crew: Crew
 ) -> None:
     """Map the exterior of a large slide, and save it.
 
@@ -39,15 +34,12 @@ def save_large_exterior(
     GlandsError, Cancelled
         What is finished is kept, and gone on with by the same call.
     """
-    clock = time.perf_counter()
-    building = project.building(slide.id, "exterior", fingerprint)
-    exterior, pixels = map_exterior(model, slide, building, workers, report, cancel)
-    build_label_pyramid(building.result, exterior.grid)
-    facts = {"fingerprint": fingerprint, "seconds": time.perf_counter() - clock}
-    with project.saving(slide.id, "exterior") as store:
-        store.write_exterior_facts(building.result, exterior, pixels=pixels, **facts)
-        store.publish(building.result)
-    building.drop()
+    with _made(project, slide, "exterior", fingerprint) as (building, facts):
+        exterior, pixels = map_exterior(model, slide, building, crew)
+        build_label_pyramid(building.result, exterior.grid, cancel=crew.cancel)
+        with project.saving(slide.id, "exterior") as store:
+            store.write_exterior_facts(building.result, exterior, pixels=pixels, **facts())
+            store.publish(building.result)
 
 
 def save_large_priors(
@@ -56,9 +48,7 @@ def save_large_priors(
     exterior: ExteriorMap,
     settings: Settings,
     fingerprint: str,
-    workers: Workers,
-    report: Report,
-    cancel: CancelToken,
+    crew: Crew,
 ) -> None:
     """Mine the priors of a large slide, and save them.
 
@@ -67,15 +57,12 @@ def save_large_priors(
     GlandsError, Cancelled
         What is finished is kept, and gone on with by the same call.
     """
-    clock = time.perf_counter()
-    building = project.building(slide.id, "priors", fingerprint)
-    priors, pixels = mine_large(slide, exterior, settings, building, workers, report, cancel)
-    build_label_pyramid(building.result, priors.grid)
-    facts = {"fingerprint": fingerprint, "seconds": time.perf_counter() - clock}
-    with project.saving(slide.id, "priors") as store:
-        store.write_prior_facts(building.result, priors, pixels=pixels, **facts)
-        store.publish(building.result)
-    building.drop()
+    with _made(project, slide, "priors", fingerprint) as (building, facts):
+        priors, pixels = mine_large(slide, exterior, settings, building, crew)
+        build_label_pyramid(building.result, priors.grid, cancel=crew.cancel)
+        with project.saving(slide.id, "priors") as store:
+            store.write_prior_facts(building.result, priors, pixels=pixels, **facts())
+            store.publish(building.result)
 
 
 def save_large_prediction(
@@ -84,9 +71,7 @@ def save_large_prediction(
     model: Model,
     settings: Settings,
     fingerprint: str,
-    workers: Workers,
-    report: Report,
-    cancel: CancelToken,
+    crew: Crew,
 ) -> None:
     """Predict the glands of a large slide, and save them.
 
@@ -95,16 +80,27 @@ def save_large_prediction(
     GlandsError, Cancelled
         What is finished is kept, and gone on with by the same call.
     """
-    clock = time.perf_counter()
-    building = project.building(slide.id, "prediction", fingerprint)
-    made = predict_large(model, slide, settings, building, workers, report, cancel)
-    facts = {"fingerprint": fingerprint, "seconds": time.perf_counter() - clock}
-    with project.saving(slide.id, "prediction") as store:
-        store.publish_large_prediction(
-            made.prediction,
-            building.result,
-            made.glands,
-            made.content,
-            {**facts, "count": made.count},
-        )
+    with _made(project, slide, "prediction", fingerprint) as (building, facts):
+        made = predict_large(model, slide, settings, building, crew)
+        with project.saving(slide.id, "prediction") as store:
+            store.publish_large_prediction(
+                made.prediction,
+                building.result,
+                made.glands,
+                made.content,
+                {**facts(), "count": made.count},
+            )
+
+
+@contextmanager
+def _made(
+    project: Project, slide: Slide, name: str, fingerprint: str
+) -> Iterator[tuple[Building, Callable[[], dict[str, Any]]]]:
+    """Give where a result grows, and what is said of it when it is finished; tidy up then."""
+    began = time.perf_counter()
+    building = project.building(slide.id, name, fingerprint)
+    yield (
+        building,
+        lambda: {"fingerprint": fingerprint, "seconds": time.perf_counter() - began},
+    )
     building.drop()
