@@ -81,10 +81,15 @@ def test_a_paused_training_waits_and_goes_on(running, training):
 
 def test_live_pictures_lie_on_the_slide_while_a_training_runs(running, training):
     bench, session = running, running.session
-    bench.until(lambda: bench.layer("live") is not None)
-    live, slide = bench.layer("live"), bench.layer("slide")
-    assert live.extent.world == pytest.approx(slide.extent.world, abs=1.3)
-    viewer = bench.viewer
+    viewer, slide = bench.viewer, bench.layer("slide")
+    viewer.reset_view()  # all of the slide, however the window was laid out meanwhile
+
+    def live_covers_the_slide():
+        live = bench.layer("live")
+        return live is not None and np.allclose(live.extent.world, slide.extent.world, atol=1.3)
+
+    bench.until(live_covers_the_slide)
+    live = bench.layer("live")
     assert viewer.layers.selection.active is bench.layer("priors"), "the brush stays where it was"
     assert viewer.layers.index(live) < viewer.layers.index(bench.layer("priors"))
 
