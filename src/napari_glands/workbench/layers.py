@@ -143,14 +143,19 @@ class SlideLayers:
         if viewer is None:
             return
         whole = self._wholes.get(slide_id, slide_id)
-        for layer, tag in list(self._tagged()):
+        leaving: list[Layer] = []
+        for layer, tag in self._tagged():
             of_whole = tag.get("role") in OF_WHOLE and tag.get("slide_id") == whole
             if of_whole or tag.get("slide_id") in (None, slide_id):
                 continue
             if tag.get("adopted"):
                 layer.visible = False
             else:
-                viewer.layers.remove(layer)
+                leaving.append(layer)
+        if leaving:
+            with viewer.layers.batched_update():  # napari tidies up after each batch, which is slow
+                for layer in leaving:
+                    viewer.layers.remove(layer)
         self._shorten_names(viewer)
 
     def _shorten_names(self, viewer: napari.Viewer) -> None:
