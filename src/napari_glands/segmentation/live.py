@@ -68,6 +68,6 @@ def _probability(network: GlandPSPNet, pixels: torch.Tensor, device: Device) -> 
     pixels = F.pad(pixels, (0, -columns % STRIDE, 0, -rows % STRIDE), mode="replicate")
     where = next(still.parameters()).device
     with device.autocast():
-        logits, _ = still(pixels.to(where).contiguous(memory_format=torch.channels_last))
-    probability = logits.float().softmax(dim=1)[0, 1, :rows, :columns]
+        logits = still.in_context(pixels.to(where).contiguous(memory_format=torch.channels_last))
+    probability = logits.softmax(dim=1)[0, 1, :rows, :columns]
     return (probability * 255).round().byte().cpu().numpy()
