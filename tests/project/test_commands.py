@@ -21,9 +21,11 @@ from napari_glands.project.commands import (
     new_command,
     new_python,
     python_code,
+    regions_of,
 )
 from napari_glands.sample_data import gland_field
 from napari_glands.settings import Settings
+from napari_glands.slides import Region
 
 FAST = (
     Settings()
@@ -151,3 +153,22 @@ def test_images_without_a_file_are_left_out(study):
     study.project.add_slides([open_slide(pixels, mpp=0.5, name="layer")])
     files = image_files(study.project.path, study.project.slides)
     assert files == [(study.image.resolve(), 0.62)]
+
+
+def test_regions_are_copied_with_their_slide(images, tmp_path):
+    first = tmp_path / "first.glands"
+    paste_command(new_command(first, images, FAST))
+    with Project.open(first, read_only=False) as project:
+        (slide, other) = project.slides
+        project.add_regions(slide.id, [Region(7, 1, 165, 163), Region(0, 11, 170, 169)])
+        project.add_regions(other.id, [Region(1, 2, 150, 171)])
+        entries = list(project.slides)
+    files, regions = image_files(first, entries), regions_of(first, entries)
+    second, third = tmp_path / "second.glands", tmp_path / "third.glands"
+    paste_command(new_command(second, files, FAST, regions))
+    paste_python(new_python(third, files, FAST, regions))
+    for copied in (second, third):
+        with Project.open(copied, read_only=True) as project:
+            assert [(e.id, e.name, e.shape, e.region) for e in project.slides] == [
+                (e.id, e.name, e.shape, e.region) for e in entries
+            ]

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from napari_glands.project.schema import SlideEntry
+from napari_glands.project.schema import PartOfSlide, SlideEntry
 from napari_glands.settings import Settings
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "new_python",
     "option_name",
     "python_code",
+    "regions_of",
     "step_options",
 ]
 
@@ -118,28 +119,42 @@ def image_files(project: Path, slides: Iterable[SlideEntry]) -> list[tuple[Path,
 
     Slides without a file of their own, such as layers and samples, are left out.
     """
-    files = []
-    for entry in slides:
-        path = (project / entry.path).resolve()
-        if entry.region is None and not path.is_relative_to(project / "slides"):
-            files.append((path, None if entry.mpp_source == "metadata" else entry.mpp))
-    return files
+    return [
+        ((project / entry.path).resolve(), None if entry.mpp_source == "metadata" else entry.mpp)
+        for entry in slides
+        if entry.region is None and _has_file(project, entry)
+    ]
+
+
+def regions_of(project: Path, slides: Iterable[SlideEntry]) -> list[SlideEntry]:
+    """Return the regions of those slides that have a file of their own."""
+    return [entry for entry in slides if entry.region is not None and _has_file(project, entry)]
 
 
 def new_command(
-    project: Path, files: Sequence[tuple[Path, float | None]], settings: Settings
+    project: Path,
+    files: Sequence[tuple[Path, float | None]],
+    settings: Settings,
+    regions: Sequence[SlideEntry] = (),
 ) -> str:
-    """Return the command lines, one per pixel size, that put images into a project."""
+    """Return the command lines, one per pixel size and region, that put images into a project."""
     lines = []
     for mpp, paths in _by_mpp(files).items():
         words = ["napari-glands", "new", *map(str, paths), "--project", str(project)]
         words += [] if mpp is None else ["--mpp", str(mpp)]
         lines.append(_join(words + _options(settings, {"general": _fields("general")})))
+    for entry, part in _parts(regions):
+        box = (part.x, part.y, part.width, part.height)
+        words = ["napari-glands", "regions", "--project", str(project), "--slide", part.of, "--add"]
+        lines.append(_join([*words, *(f"{pixels * entry.mpp:.12g}" for pixels in box)]))
     return "\n".join(lines)
 
 
 def new_python(
-    project: Path, files: Sequence[tuple[Path, float | None]], settings: Settings
+    project: Path,
+    files: Sequence[tuple[Path, float | None]],
+    settings: Settings,
+    regions: Sequence[SlideEntry] = (),
 ) -> str:
     """Return Python code that puts images into a project."""
     calls = []
@@ -148,13 +163,27 @@ def new_python(
         calls += ["    project.add_slides("]
         calls += ["        [", *(f"            {str(path)!r}," for path in paths)]
         calls += ["        ]" + given, "    )"]
+    calls += [
+        f"    project.add_regions({part.of!r}, [{part.place!r}])" for _, part in _parts(regions)
+    ]
     return _code(
         "import napari_glands as ng",
+        *(["from napari_glands.slides import Region"] if regions else []),
         "",
         f"settings = {_settings_code(settings)}",
         f"with ng.Project.create_or_open({str(project)!r}, settings) as project:",
         *calls,
     )
+
+
+def _has_file(project: Path, entry: SlideEntry) -> bool:
+    return not (project / entry.path).resolve().is_relative_to(project / "slides")
+
+
+def _parts(regions: Sequence[SlideEntry]) -> list[tuple[SlideEntry, PartOfSlide]]:
+    """Return regions with where they lie, in the order in which they were added."""
+    parts = [(entry, entry.region) for entry in regions if entry.region is not None]
+    return sorted(parts, key=lambda found: (found[1].of, found[1].number))
 
 
 def _by_mpp(files: Sequence[tuple[Path, float | None]]) -> dict[float | None, list[Path]]:

@@ -91,7 +91,8 @@ def _slides(project: Project, settings: Settings, python: bool) -> str:
             "There is nothing to copy: no slide of this project comes from an image file."
         )
     make = commands.new_python if python else commands.new_command
-    return make(project.path, files, settings)
+    regions = commands.regions_of(project.path, project.slides)
+    return make(project.path, files, settings, regions)
 
 
 def _export(
