@@ -154,7 +154,7 @@ def test_small_slides_are_one_field_and_large_ones_some(tight, slide, priors, wi
 
 def test_a_large_slide_trains_a_model(tight, slide, priors, wide, wide_priors, fast):
     events = []
-    live = LiveView(interval=0.0, most_time=1.0)
+    live = LiveView(interval=0.0, most_time=1e6)
     live.look_at(Wish(wide.id, (160 * 1.24 - 30, 70, 160 * 1.24 + 10, 120)))
     model = train([slide, wide], [priors, wide_priors], fast, report=events.append, live=live)
     assert model.metrics["rounds"] == 2

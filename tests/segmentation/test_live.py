@@ -8,7 +8,7 @@ from napari_glands.segmentation import predict, train
 
 
 def watched(slide, box=None):
-    live = LiveView(interval=0.0, most_time=1.0)
+    live = LiveView(interval=0.0, most_time=1e6)
     live.look_at(Wish(slide.id, box))
     return live
 

@@ -22,6 +22,13 @@ from napari_glands.workers import Cluster, chosen_workers
 from .conftest import labels_of
 
 
+@pytest.fixture(scope="module")
+def two_workers():
+    with chosen_workers(workers=2) as workers:
+        assert isinstance(workers, Cluster)
+        yield workers
+
+
 def finished_blocks(project):
     return len(list(project.path.rglob("*.npz")))
 
@@ -88,19 +95,17 @@ def test_a_full_disk_keeps_the_finished_tiles(case, expected, monkeypatch):
     assert content(case.project) == expected[1]
 
 
-def test_two_workers_give_the_same_and_one_may_be_lost(case, expected, tmp_path):
+def test_two_workers_give_the_same_and_one_may_be_lost(case, expected, two_workers, tmp_path):
     image = tmp_path / "small.png"
     imsave(image, gland_field((160, 200), seed=1).image, check_contrast=False)
     (small,) = case.project.add_slides([image], mpp=0.62)
-    with chosen_workers(workers=2) as workers:
-        assert isinstance(workers, Cluster)
-        client, lost = workers._client, []
+    lost = []
 
-        def report(event):
-            if event.message.startswith("Predicting") and not lost:
-                lost.append(_kill_one(client))
+    def report(event):
+        if event.message.startswith("Predicting") and not lost:
+            lost.append(_kill_one(two_workers._client))
 
-        run_predict(case.project, report=report, workers=workers)
+    run_predict(case.project, report=report, workers=two_workers)
     assert lost
     np.testing.assert_array_equal(labels_of(case.project), expected[0])
     assert content(case.project) == expected[1]
@@ -119,12 +124,11 @@ def test_a_scheduler_that_does_not_answer_is_named(monkeypatch):
         pass
 
 
-def test_a_cancel_request_reaches_the_workers(case):
+def test_a_cancel_request_reaches_the_workers(case, two_workers):
     token = CancelToken()
-    with chosen_workers(workers=2) as workers:
-        result = run_predict(
-            case.project, report=lambda event: token.cancel(), cancel=token, workers=workers
-        )
+    result = run_predict(
+        case.project, report=lambda event: token.cancel(), cancel=token, workers=two_workers
+    )
     assert result.made == ()
 
 
