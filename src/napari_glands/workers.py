@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -93,7 +94,7 @@ class InProcess:
         """Work on blocks in their order."""
         with ThreadPoolExecutor(1, "reader") as reader:
             ahead = [reader.submit(_read, work, block) for block in blocks[:1]]
-            for block, following in zip(blocks, [*blocks[1:], None], strict=True):
+            for block, following in zip_longest(blocks, blocks[1:]):
                 data = ahead.pop().result()
                 cancel.check()
                 if following is not None:

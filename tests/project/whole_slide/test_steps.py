@@ -99,6 +99,18 @@ def test_a_cancelled_run_goes_on_where_it_was(case, tmp_path):
     assert not list(case.project.path.rglob("*.npz"))  # tidied up
 
 
+def test_a_run_goes_on_after_passes_that_were_finished(case):
+    token = CancelToken()
+
+    def report(event):
+        if event.message.startswith("Numbering"):
+            token.cancel()
+
+    assert run_predict(case.project, report=report, cancel=token).made == ()
+    run_predict(case.project)
+    assert case.project.facts(case.id, "prediction") is not None
+
+
 def test_all_steps_run_on_a_large_slide(case):
     summary = run_all(case.project)
     (row,) = summary.rows
