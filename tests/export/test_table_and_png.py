@@ -26,6 +26,13 @@ def test_csv_is_safe_for_spreadsheets(tmp_path, prediction):
     assert pd.read_csv(path)["slide"].unique().tolist() == ["'=2+3 Lösung µ"]
 
 
+def test_a_given_table_is_written_and_stays_as_it_is(tmp_path, prediction):
+    table = measure(replace(prediction, slide_name="=2+3"))
+    path = export_csv(prediction, tmp_path / "a.csv", table=table)
+    assert pd.read_csv(path)["slide"].unique().tolist() == ["'=2+3"]
+    assert table["slide"].unique().tolist() == ["=2+3"]
+
+
 def test_csv_without_glands_has_its_header(tmp_path, prediction, predict):
     path = export_csv(predict(prediction.glands * 0), tmp_path / "a.csv")
     table = pd.read_csv(path)

@@ -55,7 +55,9 @@ def export_csv(
     """
     path = Path(path)
     table = measure(prediction, cancel=cancel) if table is None else table
-    table["slide"] = [f"'{name}" if name.startswith(_FORMULA) else name for name in table["slide"]]
+    names = [f"'{name}" if name.startswith(_FORMULA) else name for name in table["slide"]]
     with written_aside(path, overwrite=overwrite) as aside:
-        table.to_csv(aside, index=False, encoding="utf-8-sig", lineterminator="\n")
+        table.assign(slide=names).to_csv(
+            aside, index=False, encoding="utf-8-sig", lineterminator="\n"
+        )
     return path
