@@ -126,16 +126,16 @@ def image_files(project: Path, slides: Iterable[SlideEntry]) -> list[tuple[Path,
     ]
 
 
-def regions_of(project: Path, slides: Iterable[SlideEntry]) -> list[SlideEntry]:
-    """Return the regions of those slides that have a file of their own."""
-    return [entry for entry in slides if entry.region is not None and _has_file(project, entry)]
+def regions_of(project: Path, slides: Iterable[SlideEntry]) -> list[tuple[PartOfSlide, float]]:
+    """Return the regions of those slides that have a file of their own, with their pixel size."""
+    return [(e.region, e.mpp) for e in slides if e.region is not None and _has_file(project, e)]
 
 
 def new_command(
     project: Path,
     files: Sequence[tuple[Path, float | None]],
     settings: Settings,
-    regions: Sequence[SlideEntry] = (),
+    regions: Sequence[tuple[PartOfSlide, float]] = (),
 ) -> str:
     """Return the command lines, one per pixel size and region, that put images into a project."""
     lines = []
@@ -143,10 +143,10 @@ def new_command(
         words = ["napari-glands", "new", *map(str, paths), "--project", str(project)]
         words += [] if mpp is None else ["--mpp", str(mpp)]
         lines.append(_join(words + _options(settings, {"general": _fields("general")})))
-    for entry, part in _parts(regions):
+    for part, mpp in regions:
         box = (part.x, part.y, part.width, part.height)
         words = ["napari-glands", "regions", "--project", str(project), "--slide", part.of, "--add"]
-        lines.append(_join([*words, *(f"{pixels * entry.mpp:.12g}" for pixels in box)]))
+        lines.append(_join([*words, *(f"{pixels * mpp:.12g}" for pixels in box)]))
     return "\n".join(lines)
 
 
@@ -154,7 +154,7 @@ def new_python(
     project: Path,
     files: Sequence[tuple[Path, float | None]],
     settings: Settings,
-    regions: Sequence[SlideEntry] = (),
+    regions: Sequence[tuple[PartOfSlide, float]] = (),
 ) -> str:
     """Return Python code that puts images into a project."""
     calls = []
@@ -163,9 +163,7 @@ def new_python(
         calls += ["    project.add_slides("]
         calls += ["        [", *(f"            {str(path)!r}," for path in paths)]
         calls += ["        ]" + given, "    )"]
-    calls += [
-        f"    project.add_regions({part.of!r}, [{part.place!r}])" for _, part in _parts(regions)
-    ]
+    calls += [f"    project.add_regions({part.of!r}, [{part.place!r}])" for part, _ in regions]
     return _code(
         "import napari_glands as ng",
         *(["from napari_glands.slides import Region"] if regions else []),
@@ -178,12 +176,6 @@ def new_python(
 
 def _has_file(project: Path, entry: SlideEntry) -> bool:
     return not (project / entry.path).resolve().is_relative_to(project / "slides")
-
-
-def _parts(regions: Sequence[SlideEntry]) -> list[tuple[SlideEntry, PartOfSlide]]:
-    """Return regions with where they lie, in the order in which they were added."""
-    parts = [(entry, entry.region) for entry in regions if entry.region is not None]
-    return sorted(parts, key=lambda found: (found[1].of, found[1].number))
 
 
 def _by_mpp(files: Sequence[tuple[Path, float | None]]) -> dict[float | None, list[Path]]:
