@@ -74,15 +74,11 @@ def _glass(
         return _averaged(darkest(slice(rows.start * step, rows.stop * step)), step)
 
     found = _large_white(averaged, coarse, mpp * step)
-    if step == 1:
-        return found
     return found.repeat(step, axis=0).repeat(step, axis=1)[: shape[0], : shape[1]]
 
 
 def _averaged(density: np.ndarray, step: int) -> np.ndarray:
     """Average squares of pixels; beyond the edge the last one is repeated."""
-    if step == 1:
-        return density
     density = np.pad(density, [(0, -n % step) for n in density.shape], mode="edge")
     parts = [density[i::step, j::step] for i in range(step) for j in range(step)]
     return sum(parts[1:], start=parts[0]) / len(parts)
