@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-__all__ = ["CancelToken", "Cancelled", "Event", "Picture", "Report", "ignore"]
+__all__ = ["CancelToken", "Cancelled", "Event", "Picture", "Report", "ignore", "part_of"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +67,15 @@ Report = Callable[[Event], None]
 
 def ignore(event: Event) -> None:
     """Report to nobody."""
+
+
+def part_of(report: Report, start: float, share: float) -> Report:
+    """Fit the progress of a part that takes `share` of the whole, from `start` on, into it."""
+
+    def part(event: Event) -> None:
+        report(event.within(start, share))
+
+    return part
 
 
 class Cancelled(Exception):

@@ -12,13 +12,14 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from napari_glands.errors import GlandsError
-from napari_glands.progress import CancelToken
+from napari_glands.progress import CancelToken, Report, part_of
 from napari_glands.slides.blocks import Block
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Check",
     "Cluster",
+    "Crew",
     "Facts",
     "InProcess",
     "Made",
@@ -79,6 +81,27 @@ class Workers(Protocol):
         self, make: Callable[[str], Any], names: Sequence[str], cancel: CancelToken
     ) -> AbstractContextManager[Made | None]:
         """Let others make things by their names, all at a time; None where there are no others."""
+
+
+@dataclass(frozen=True)
+class Crew:
+    """Who makes a result, whom they tell how far they are, and who may stop them.
+
+    Attributes
+    ----------
+    workers
+        Who works on the blocks.
+    report, cancel
+        Progress and cancel request.
+    """
+
+    workers: Workers
+    report: Report
+    cancel: CancelToken
+
+    def part(self, start: float, share: float) -> Crew:
+        """Return the same for a part of the work, with its start and share on the progress bar."""
+        return replace(self, report=part_of(self.report, start, share))
 
 
 class InProcess:

@@ -27,7 +27,7 @@ from napari_glands.presets import PresetName
 from napari_glands.project.commands import step_options
 
 if TYPE_CHECKING:
-    from napari_glands.project.whole_slide.building import Crew
+    from napari_glands.workers import Crew
 
 __all__ = ["exterior", "grow", "measure", "new", "predict", "priors", "run", "train"]
 
@@ -324,8 +324,7 @@ def _predict_new(
             crew = Crew(those, report, cancel)
             return _predicted(images, model, out, mpp, changes, crew)
 
-    from napari_glands.project.whole_slide.building import Crew
-    from napari_glands.workers import chosen_workers
+    from napari_glands.workers import Crew, chosen_workers
 
     rows = work(job)
     if as_json:

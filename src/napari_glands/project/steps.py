@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_glands.errors import GlandsError
 from napari_glands.live import LiveView
-from napari_glands.progress import Cancelled, CancelToken, Event, Report, ignore
+from napari_glands.progress import Cancelled, CancelToken, Event, Report, ignore, part_of
 from napari_glands.project.elsewhere import MapSlide, MineSlide, PredictSlide
 from napari_glands.project.folder import Project
 from napari_glands.project.missing import reachable, same_exterior, same_model
@@ -35,7 +35,7 @@ from napari_glands.project.taking_part import entries_for, is_large_entry
 from napari_glands.project.teaching import decided_glands
 from napari_glands.settings import Settings
 from napari_glands.slides.blocks import is_large
-from napari_glands.workers import InProcess
+from napari_glands.workers import Crew, InProcess
 
 if TYPE_CHECKING:
     from napari_glands.segmentation import Model
@@ -118,7 +118,6 @@ def run_exterior(
         choose_device,
         fit_exterior,
     )
-    from napari_glands.project.whole_slide.building import Crew
     from napari_glands.project.whole_slide.saving import save_large_exterior
 
     settings, cancel = _begin(project, settings), cancel or CancelToken()
@@ -150,7 +149,7 @@ def run_exterior(
         model = None
         try:
             if shared:
-                fit_report = _part(run.report, 0, start)
+                fit_report = part_of(run.report, 0, start)
                 with _opened(project, there) as slides:
                     model = fit_exterior(
                         slides, settings, report=fit_report, cancel=cancel, live=live
@@ -205,7 +204,6 @@ def run_priors(
         When no slide has an exterior map, and as for `run_exterior`.
     """
     from napari_glands.priors import mine_priors
-    from napari_glands.project.whole_slide.building import Crew
     from napari_glands.project.whole_slide.saving import save_large_priors
 
     settings, cancel = _begin(project, settings), cancel or CancelToken()
@@ -382,7 +380,6 @@ def run_predict(
         When there is no such model, and as for `run_exterior`.
     """
     from napari_glands.exterior import choose_device
-    from napari_glands.project.whole_slide.building import Crew
     from napari_glands.project.whole_slide.saving import save_large_prediction
     from napari_glands.segmentation import predict
 
@@ -728,7 +725,7 @@ def _each(
             slide = project.slide(entry.id)
             try:
                 there = begun if entry.id in small else None
-                work(slide, _part(report, start + n * share, share), there)
+                work(slide, part_of(report, start + n * share, share), there)
             except Cancelled:
                 break
             finally:
@@ -737,15 +734,6 @@ def _each(
             done = f"Finished {entry.name} ({n + 1} of {len(todo)})"
             report(Event(step, start + (n + 1) * share, done))
     return tuple(made)
-
-
-def _part(report: Report, start: float, share: float) -> Report:
-    """Fit the progress of a part into the whole."""
-
-    def part(event: Event) -> None:
-        report(event.within(start, share))
-
-    return part
 
 
 def _nothing_to_do(step: str, kept: Sequence[SlideEntry], report: Report) -> StepResult:

@@ -6,7 +6,7 @@ import errno
 import io
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,45 +16,19 @@ import zarr
 
 from napari_glands.atomic import written_whole
 from napari_glands.errors import GlandsError
-from napari_glands.progress import CancelToken, Event, Report
+from napari_glands.progress import Event
 from napari_glands.project.fingerprint import arrays_digest, digest
 from napari_glands.project.label_folders import make_group
 from napari_glands.slides import Block
-from napari_glands.workers import Check, Facts, Work, Workers
+from napari_glands.workers import Check, Crew, Facts, Work
 
 __all__ = [
     "Building",
-    "Crew",
     "Stage",
     "digest_of",
     "joined_digest",
     "open_array",
 ]
-
-
-@dataclass(frozen=True)
-class Crew:
-    """Who makes a result, whom they tell how far they are, and who may stop them.
-
-    Attributes
-    ----------
-    workers
-        Who works on the blocks.
-    report, cancel
-        Progress and cancel request.
-    """
-
-    workers: Workers
-    report: Report
-    cancel: CancelToken
-
-    def part(self, start: float, share: float) -> Crew:
-        """Return the same for a part of the work, with its start and share on the progress bar."""
-
-        def report(event: Event) -> None:
-            self.report(event.within(start, share))
-
-        return replace(self, report=report)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ from napari_glands.exterior.sampling import Stain, stain_of
 from napari_glands.exterior.stage1 import Clustering
 from napari_glands.project.whole_slide.building import (
     Building,
-    Crew,
     Stage,
     digest_of,
     joined_digest,
@@ -21,7 +20,7 @@ from napari_glands.project.whole_slide.building import (
 )
 from napari_glands.slides import Block, Grid, Slide, blocks
 from napari_glands.slides.spreading import with_tissue
-from napari_glands.workers import Check, Facts
+from napari_glands.workers import Check, Crew, Facts
 
 __all__ = ["map_exterior"]
 

@@ -9,7 +9,6 @@ import numpy as np
 
 from napari_glands.project.whole_slide.building import (
     Building,
-    Crew,
     Stage,
     digest_of,
     joined_digest,
@@ -18,7 +17,7 @@ from napari_glands.project.whole_slide.building import (
 from napari_glands.segmentation.instances import INSTANCE_HALO_UM, block_instances
 from napari_glands.settings import PredictSettings
 from napari_glands.slides import Block, Grid, blocks
-from napari_glands.workers import Check, Facts
+from napari_glands.workers import Check, Crew, Facts
 
 __all__ = ["split_glands"]
 

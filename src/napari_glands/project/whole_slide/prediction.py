@@ -14,7 +14,6 @@ from napari_glands.progress import Event
 from napari_glands.project.fingerprint import digest
 from napari_glands.project.whole_slide.building import (
     Building,
-    Crew,
     Stage,
     digest_of,
     joined_digest,
@@ -27,7 +26,7 @@ from napari_glands.segmentation.whole_slides import BlockPredictor
 from napari_glands.settings import Settings
 from napari_glands.slides import Block, Grid, Slide, blocks, is_large
 from napari_glands.slides.spreading import with_tissue
-from napari_glands.workers import Check, Facts
+from napari_glands.workers import Check, Crew, Facts
 
 __all__ = ["LargePrediction", "predict_large", "predicted_in"]
 

@@ -18,7 +18,6 @@ from napari_glands.priors.scores import RingScores
 from napari_glands.progress import Event
 from napari_glands.project.whole_slide.building import (
     Building,
-    Crew,
     Stage,
     digest_of,
     joined_digest,
@@ -27,7 +26,7 @@ from napari_glands.project.whole_slide.building import (
 from napari_glands.settings import Settings
 from napari_glands.slides import Block, Grid, Slide, Window, blocks
 from napari_glands.slides.spreading import with_tissue
-from napari_glands.workers import Check, Facts
+from napari_glands.workers import Check, Crew, Facts
 
 __all__ = ["mine_large"]
 

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from napari_glands.export.labels import build_label_pyramid
 from napari_glands.project.folder import Project
-from napari_glands.project.whole_slide.building import Building, Crew
+from napari_glands.project.whole_slide.building import Building
 from napari_glands.project.whole_slide.exterior import map_exterior
 from napari_glands.project.whole_slide.prediction import predict_large
 from napari_glands.project.whole_slide.priors import mine_large
+from napari_glands.workers import Crew
 
 if TYPE_CHECKING:
     from napari_glands.exterior import ExteriorModel
