@@ -86,7 +86,7 @@ def test_live_pictures_lie_on_the_slide_while_a_training_runs(running, training)
 
     def live_covers_the_slide():
         live = bench.layer("live")
-        return live is not None and np.allclose(live.extent.world, slide.extent.world, atol=1.3)
+        return live is not None and live.extent.world == pytest.approx(slide.extent.world, abs=1.3)
 
     bench.until(live_covers_the_slide)
     live = bench.layer("live")
