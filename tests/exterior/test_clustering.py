@@ -35,13 +35,28 @@ def test_membership_is_one_at_its_centre_half_half_way_and_nil_at_the_opposite_e
     np.testing.assert_array_equal(memberships(line, centres)[:, 0], [[255, 128, 0], [0, 128, 255]])
 
 
-def test_membership_falls_steadily_from_centre_to_centre():
-    centres = np.array([[0.0, 0.0], [10.0, 0.0], [5.0, 1.0]], np.float32)
+def test_membership_falls_steadily_from_a_cluster_to_the_palest():
+    centres = np.array([[0.0, 0.0], [5.0, 1.0], [10.0, 0.0]], np.float32)
     line = np.zeros((2, 1, 50), np.float32)
     line[0] = np.linspace(0, 10, 50)
     along = memberships(line, centres)[0, 0].astype(int)
     assert (np.diff(along) <= 0).all()
-    assert len(np.unique(along)) > 40  # it does not saturate
+    assert len(np.unique(along)) > 40  # it does not saturate between the two
+
+
+def test_membership_is_graded_against_the_palest_cluster_not_the_farthest():
+    exterior, far, palest = [0.0, 0.0], [0.0, 30.0], [10.0, 0.0]
+    centres = np.array([exterior, far, palest], np.float32)
+    half_way, beyond = memberships(np.array([[[5.0, -3.0]], [[0.0, 0.0]]], np.float32), centres)[
+        0, 0
+    ]
+    assert (half_way, beyond) == (128, 255)
+
+
+def test_a_cluster_that_coincides_with_the_palest_is_no_failure():
+    centres = np.array([[0.0], [10.0], [10.0]], np.float32)
+    line = np.array([0, 5, 10], np.float32)[None, None, :]
+    np.testing.assert_array_equal(memberships(line, centres)[0, 0], [255, 128, 0])
 
 
 def test_clusters_of_a_seed_are_the_same_and_lie_where_the_points_are():

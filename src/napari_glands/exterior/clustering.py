@@ -12,7 +12,14 @@ from threadpoolctl import threadpool_limits
 from napari_glands.exterior.maps import ClusterEvidence
 from napari_glands.exterior.sampling import haematoxylin
 
-__all__ = ["choose_exterior", "cluster_centres", "cluster_evidence", "soft_memberships"]
+__all__ = [
+    "choose_exterior",
+    "cluster_centres",
+    "cluster_evidence",
+    "darkest_first",
+    "soft_memberships",
+    "squared_distances",
+]
 
 _ADJACENCY_WEIGHT = 0.25
 _NO_CONTRAST = 1e-6  # share of the centres' squared length below which distances are rounding
@@ -49,31 +56,41 @@ def squared_distances(embedding: np.ndarray, centres: np.ndarray) -> np.ndarray:
 
 
 def soft_memberships(distances: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    """Grade every pixel between each cluster and the cluster that is farthest from it.
+    """Grade every pixel between each cluster and the palest one.
 
-    With ``d`` the squared distance to a cluster's centre and ``f`` that to the centre which lies
-    farthest from it, the membership is ``f / (f + d)``: 1 at the cluster, 0.5 half-way, 0 at the
-    opposite end. Unlike a softmax over all clusters it does not saturate and rises steadily, so
-    that it can be swept from strict to lenient. Where all centres coincide, as on bare glass,
-    everything is half-way.
+    What an exterior encloses, cytoplasm or lumen, is pale: along the line from the palest
+    cluster's centre to another's, the membership rises from 0 to 1, and it is 0.5 half-way. With
+    ``d`` the squared distance of a pixel to the one centre, ``p`` that to the palest and ``b``
+    that between both, the membership is ``(1 + (p - d) / b) / 2``, kept within 0 and 1. Unlike a
+    softmax over all clusters it rises steadily, so that it can be swept from strict to lenient.
+    The palest cluster is graded against the darkest. Where all centres coincide, as on bare
+    glass, everything is half-way.
 
     Parameters
     ----------
     distances
         float32 (k, y, x) squared distances.
     centres
-        float32 (k, c).
+        float32 (k, c), from the darkest cluster to the palest.
 
     Returns
     -------
     ndarray
         uint8 (k, y, x), 0..255 for 0..1.
     """
-    between = ((centres[:, None] - centres[None]) ** 2).sum(axis=2)
-    if between.max() <= _NO_CONTRAST * (centres**2).sum(axis=1).max():
+    opposite = np.full(len(centres), len(centres) - 1)
+    opposite[-1] = 0
+    between = ((centres - centres[opposite]) ** 2).sum(axis=1)
+    least = _NO_CONTRAST * (centres**2).sum(axis=1).max()
+    if between.max() <= least:
         return np.full(distances.shape, 128, np.uint8)
-    far = distances[between.argmax(axis=1)]
-    return np.rint(255 * (far + 1e-6) / (far + distances + 2e-6)).astype(np.uint8)
+    along = (distances[opposite] - distances) / np.maximum(between, least)[:, None, None]
+    return np.rint(255 * np.clip((1 + along) / 2, 0, 1)).astype(np.uint8)
+
+
+def darkest_first(evidence: Sequence[ClusterEvidence]) -> np.ndarray:
+    """Return the order, int (k,), that brings clusters from the darkest to the palest."""
+    return np.argsort([e.lightness for e in evidence], kind="stable")
 
 
 def cluster_evidence(

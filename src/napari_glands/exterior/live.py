@@ -12,6 +12,7 @@ from napari_glands.exterior.clustering import (
     choose_exterior,
     cluster_centres,
     cluster_evidence,
+    darkest_first,
     soft_memberships,
     squared_distances,
 )
@@ -91,7 +92,7 @@ def _exterior(rgb: np.ndarray, embedding: np.ndarray, settings: Settings) -> np.
     evidence = cluster_evidence(
         [rgb], [distances.argmin(axis=0)], len(centres), settings.exterior.min_cluster_area
     )
+    order = darkest_first(evidence)
     wished = settings.exterior.exterior_cluster
-    darkest_first = sorted(evidence, key=lambda e: e.lightness)
-    chosen = darkest_first[wished - 1].cluster if wished else choose_exterior(evidence)
-    return soft_memberships(distances, centres)[chosen - 1]
+    chosen = order[wished - 1] if wished else choose_exterior(evidence) - 1
+    return soft_memberships(distances[order], centres[order])[order == chosen][0]

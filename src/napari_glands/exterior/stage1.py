@@ -13,6 +13,7 @@ from napari_glands.exterior.clustering import (
     choose_exterior,
     cluster_centres,
     cluster_evidence,
+    darkest_first,
     soft_memberships,
     squared_distances,
 )
@@ -271,7 +272,7 @@ def _fit_group(slides: Sequence[Slide], settings: Settings, device: Device, on_s
     clusters = [squared_distances(e, centres).argmin(axis=0) for e in embeddings]
     evidence = cluster_evidence(crops, clusters, len(centres), exterior.min_cluster_area)
 
-    order = np.argsort([e.lightness for e in evidence], kind="stable")
+    order = darkest_first(evidence)
     renumbered = tuple(replace(evidence[c], cluster=n + 1) for n, c in enumerate(order))
     return Clustering(network, centres[order], renumbered)
 
