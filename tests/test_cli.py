@@ -25,7 +25,7 @@ FAST = (
     Settings()
     .updated("general", device="cpu")
     .updated("exterior", iterations=3, batch_size=2)
-    .updated("priors", min_area_um2=20, min_solidity=0, min_ring=0, min_score=0)
+    .updated("priors", min_area_um2=20, min_solidity=0, min_ring=0, min_score=0, min_stain_score=0)
     .updated("train", iterations=2, rounds=1, weights="none", batch_size=2)
 )
 
@@ -164,7 +164,7 @@ def test_steps_one_by_one(files, tmp_path):
     result = call("exterior", "--project", project, "--iterations", 2, "--device", "cpu", "--json")
     assert len(json.loads(result.stdout)["made"]) == 2
     call("priors", "--project", project, "--min-solidity", 0, "--min-ring", 0,
-         "--min-area-um2", 20, "--min-score", 0)  # fmt: skip
+         "--min-area-um2", 20, "--min-score", 0, "--min-stain-score", 0)  # fmt: skip
     call("train", "--project", project, "--iterations", 2, "--rounds", 1, "--weights", "none",
          "--batch-size", 2)  # fmt: skip
     again = call("train", "--project", project, "--go-on", "--go-on-rounds", 1, "--json")

@@ -199,12 +199,25 @@ class PriorSettings(StepSettings):
         le=1,
     )
     min_score: float = _setting(
-        0.84, "Smallest score", "Priors that score lower are not proposed.", ge=0, le=1
+        0.88,
+        "Smallest score",
+        "Rings and compact pieces of the exterior map that score lower are not proposed.",
+        ge=0,
+        le=1,
     )
     stain_rings: bool = _setting(
         True,
         "Stain rings",
         "Seek closed rings in the haematoxylin stain too, beside those of the exterior map.",
+    )
+    min_stain_score: float = _setting(
+        0.84,
+        "Smallest score of stain rings",
+        "Rings of the stain that score lower are not proposed. They are surer than those of the "
+        "exterior map, which is another one after every training.",
+        advanced=True,
+        ge=0,
+        le=1,
     )
     compact: bool = _setting(
         True,

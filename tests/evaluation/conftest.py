@@ -13,7 +13,9 @@ TINY = (
     Settings()
     .updated("general", device="cpu")
     .updated("exterior", iterations=3, channels=8, batch_size=4, crop_um=80)
-    .updated("priors", min_area_um2=200, min_solidity=0.5, min_ring=0, min_score=0)
+    .updated(
+        "priors", min_area_um2=200, min_solidity=0.5, min_ring=0, min_score=0, min_stain_score=0
+    )
     .updated("train", iterations=2, rounds=2, batch_size=2, crop_um=80, weights="none")
 )
 GRADES = ("benign", "malignant", "benign", "malignant")

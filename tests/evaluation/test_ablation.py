@@ -115,7 +115,12 @@ def test_the_table_compares_with_the_default(material, tiny):
 
 def test_a_row_that_fails_does_not_stop_the_others(material, tiny):
     split = stratified(material.grades, 2)
-    rows = (Row("default"), Row("no priors", change(priors={"min_score": 1.0, "compact": False})))
+    rows = (
+        Row("default"),
+        Row(
+            "no priors", change(priors={"min_score": 1.0, "min_stain_score": 1.0, "compact": False})
+        ),
+    )
     results = benchmark_ablation(material, split, tiny, seeds=[0], rows=rows)
     assert "No prior was found" in results[1].failure
     (reason,) = failures(results)
@@ -167,7 +172,7 @@ def test_the_command_writes_the_table(folders):
 
 
 def test_the_command_says_why_a_row_has_no_figures(folders, tiny):
-    none = tiny.updated("priors", min_score=1.0, compact=False)
+    none = tiny.updated("priors", min_score=1.0, min_stain_score=1.0, compact=False)
     (folders / "tiny.json").write_text(none.model_dump_json())
     done = CliRunner().invoke(
         app,

@@ -73,6 +73,22 @@ def test_a_ring_that_hardly_differs_from_what_it_encloses_falls_to_the_score(dra
     assert mined(draw, values, settings=strict).labels[121, 121] == 0
 
 
+@pytest.mark.parametrize("shown_in", ["min_score", "min_stain_score"])
+def test_the_exterior_map_and_the_stain_have_a_smallest_score_each(draw, shown_in):
+    ring = draw.Drawing(300, 400).ring((150, 150), 30, 45).exterior(1.24)
+    ground = draw.Drawing(300, 400).exterior(1.24)
+    map_of, slide_of = (ring, ground) if shown_in == "min_score" else (ground, ring)
+
+    def found(**bounds):
+        settings = RINGS_ONLY.updated("priors", **bounds)
+        exterior = draw.as_map(map_of, 1.24, settings)
+        return len(mine_priors(draw.slide_of(slide_of), exterior).table)
+
+    (other,) = {"min_score", "min_stain_score"} - {shown_in}
+    assert found() == found(**{other: 1.0}) == 1
+    assert found(**{shown_in: 1.0}) == 0
+
+
 def test_the_sweep_closes_a_ring_that_a_strict_level_leaves_open(draw):
     tissue = draw.Drawing(130, 130).ring((65, 65), 28, 50, gap_um=18, gap_strength=0.6)
     values = tissue.exterior(1.24)

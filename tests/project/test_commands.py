@@ -31,7 +31,15 @@ FAST = (
     Settings()
     .updated("general", device="cpu", working_mpp=1.3, seed=3)
     .updated("exterior", iterations=3, batch_size=2, network="per_image", exterior_cluster=2)
-    .updated("priors", min_area_um2=20, min_solidity=0, min_ring=0, min_score=0, compact=False)
+    .updated(
+        "priors",
+        min_area_um2=20,
+        min_solidity=0,
+        min_ring=0,
+        min_score=0,
+        min_stain_score=0,
+        compact=False,
+    )
     .updated("train", iterations=2, rounds=1, weights="none", batch_size=2)
     .updated("predict", threshold=0.45, min_gland_um2=500)
     .updated("export", classification="my glands")

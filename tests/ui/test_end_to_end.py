@@ -13,7 +13,13 @@ from napari_glands.sample_data import gland_field
 
 SMALL = {
     "exterior": {"iterations": 4, "channels": 8, "crop_um": 60.0, "batch_size": 2},
-    "priors": {"min_score": 0.0, "min_solidity": 0.5, "min_area_um2": 100.0, "min_ring": 0.0},
+    "priors": {
+        "min_score": 0.0,
+        "min_stain_score": 0.0,
+        "min_solidity": 0.5,
+        "min_area_um2": 100.0,
+        "min_ring": 0.0,
+    },
     "train": {
         "iterations": 2,
         "rounds": 1,

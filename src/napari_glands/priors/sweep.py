@@ -39,11 +39,12 @@ def rings_in(
     list of Candidate
         In pixels of the maps.
     """
+    least = wishes.min_score, wishes.min_stain_score
     return [
         Candidate.of(ring, scores, number)
         for number, channel in enumerate(channels)
         for ring, scores in _rings(channel, grid, wishes, on_level)
-        if _good_enough(scores, wishes)
+        if scores.ring >= wishes.min_ring and scores.score >= least[number]
     ]
 
 
@@ -58,7 +59,7 @@ def pieces_in(
     on_level()
     width = grid.pixels(wishes.ring_width_um)
     pieces = compact_exteriors(channel, walls, levels, *_area_bounds(grid, wishes), width)
-    return [Candidate.of(*piece, 0) for piece in pieces if _good_enough(piece[1], wishes)]
+    return [Candidate.of(*piece, 0) for piece in pieces if piece[1].score >= wishes.min_score]
 
 
 def _rings(
@@ -92,7 +93,3 @@ def _walls(
 
 def _area_bounds(grid: Grid, wishes: PriorSettings) -> tuple[float, float]:
     return grid.area_pixels(wishes.min_area_um2), grid.area_pixels(wishes.max_area_um2)
-
-
-def _good_enough(scores: RingScores, wishes: PriorSettings) -> bool:
-    return scores.ring >= wishes.min_ring and scores.score >= wishes.min_score

@@ -25,7 +25,7 @@ from napari_glands.slides import open_slide
 SETTINGS = Settings.model_validate(
     {
         "exterior": {"iterations": 8, "channels": 8, "crop_um": 80.0},
-        "priors": {"levels": 8, "min_score": 0.2, "min_ring": 0.3},
+        "priors": {"levels": 8, "min_score": 0.2, "min_stain_score": 0.2, "min_ring": 0.3},
         "train": {"iterations": 4, "rounds": 1, "weights": "none"},
         "predict": {"tile_um": 120.0, "min_gland_um2": 200.0, "threshold": 0.6, "split_um": 5.0},
     }

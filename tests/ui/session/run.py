@@ -43,7 +43,13 @@ GOAL = 0.8  # object F1 at which the simulated user stops
 # Short enough for a test: the networks learn next to nothing.
 TINY = {
     "exterior": {"iterations": 20, "channels": 8, "crop_um": 100.0},
-    "priors": {"min_score": 0.3, "min_solidity": 0.6, "min_ring": 0.3, "min_area_um2": 200.0},
+    "priors": {
+        "min_score": 0.3,
+        "min_stain_score": 0.3,
+        "min_solidity": 0.6,
+        "min_ring": 0.3,
+        "min_area_um2": 200.0,
+    },
     "train": {"iterations": 5000, "rounds": 1, "batch_size": 4, "crop_um": 120.0, "depth": 3},
 }
 
