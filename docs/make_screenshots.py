@@ -198,7 +198,7 @@ class Session:
                 raise GlandsError(f"{self.name}: {view.title}: {view.status.text()}")
 
     def _shoot(self, name: str) -> None:
-        end = time.monotonic() + 1.0  # layers and layouts settle
+        end = time.monotonic() + 3.0  # layers and layouts settle, on a busy machine too
         self._wait(lambda: time.monotonic() > end)
         path = self.arguments.out / f"{self.name}-{name}.png"
         self.viewer.window.screenshot(str(path), flash=False, canvas_only=False)
