@@ -367,7 +367,7 @@ class TrainSettings(StepSettings):
     patience: int = _setting(
         0,
         "Patience",
-        "A round ends early after this many checks (every 25 steps) without a lower smoothed "
+        "A round ends early after this many checks (every 50 steps) without a lower smoothed "
         "training loss; 0 never.",
         ge=0,
         advanced=True,

@@ -32,7 +32,7 @@ __all__ = ["fit_round"]
 
 _log = logging.getLogger(__name__)
 
-_STEPS_PER_EPOCH = 25  # how often a checkpoint is written and the patience is looked at
+_STEPS_PER_EPOCH = 50  # how often a checkpoint is written and the patience is looked at
 _AVERAGE_DECAY = 0.98  # the running average of the weights spans about 50 steps
 
 
