@@ -44,7 +44,7 @@ def rings_in(
         Candidate.of(ring, scores, number)
         for number, channel in enumerate(channels)
         for ring, scores in _rings(channel, grid, wishes, on_level)
-        if scores.ring >= wishes.min_ring and scores.score >= least[number]
+        if _good_enough(scores, wishes, least[number])
     ]
 
 
@@ -59,7 +59,8 @@ def pieces_in(
     on_level()
     width = grid.pixels(wishes.ring_width_um)
     pieces = compact_exteriors(channel, walls, levels, *_area_bounds(grid, wishes), width)
-    return [Candidate.of(*piece, 0) for piece in pieces if piece[1].score >= wishes.min_score]
+    least = wishes.min_score
+    return [Candidate.of(*piece, 0) for piece in pieces if _good_enough(piece[1], wishes, least)]
 
 
 def _rings(
@@ -93,3 +94,7 @@ def _walls(
 
 def _area_bounds(grid: Grid, wishes: PriorSettings) -> tuple[float, float]:
     return grid.area_pixels(wishes.min_area_um2), grid.area_pixels(wishes.max_area_um2)
+
+
+def _good_enough(scores: RingScores, wishes: PriorSettings, least: float) -> bool:
+    return scores.ring >= wishes.min_ring and scores.score >= least
