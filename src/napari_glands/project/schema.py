@@ -15,6 +15,7 @@ from napari_glands.atomic import write_json
 from napari_glands.errors import GlandsError
 from napari_glands.settings import Settings
 from napari_glands.slides.grid import Region
+from napari_glands.slides.pixel_size import MppSource
 
 __all__ = [
     "MIGRATIONS",
@@ -25,7 +26,7 @@ __all__ = [
     "StepRecord",
 ]
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 # From version n to n + 1, as plain JSON data.
 MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {
@@ -33,6 +34,8 @@ MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {
     1: lambda data: {**data, "schema_version": 2},
     # Slides have regions since.
     2: lambda data: {**data, "schema_version": 3},
+    # Pixel sizes may be estimated, and a slide one of several pictures in a file, since.
+    3: lambda data: {**data, "schema_version": 4},
 }
 
 
@@ -86,6 +89,8 @@ class SlideEntry(_Record):
         µm per level-0 pixel.
     mpp_source
         Where `mpp` comes from.
+    picture
+        Which picture of its file it is, from 1; None where there is only one to choose.
     region
         Which part of which slide it is; None for a whole slide. A region has the path of its
         slide.
@@ -97,7 +102,8 @@ class SlideEntry(_Record):
     checksum: str
     shape: tuple[int, int]
     mpp: float
-    mpp_source: Literal["metadata", "given", "default"]
+    mpp_source: MppSource
+    picture: int | None = None
     region: PartOfSlide | None = None
 
 

@@ -10,7 +10,9 @@ from napari_glands.errors import GlandsError
 
 __all__ = ["MppSource", "check_mpp", "choose_mpp", "from_resolution", "to_micrometres"]
 
-MppSource = Literal["metadata", "given", "default"]
+MppSource = Literal["metadata", "estimated", "given", "default"]
+"""Where a pixel size comes from: the file states it, it follows from the magnification that the
+file states, the user gave it, or it is assumed."""
 
 # µm/px beyond which a figure is a slip (nm, mm) and not a histology image.
 SMALLEST, LARGEST = 0.02, 50.0
