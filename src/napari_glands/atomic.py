@@ -7,16 +7,17 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
+from napari_glands.stored import plain
+
 __all__ = [
     "existing_folder",
-    "plain",
-    "read_json",
     "recover_folder",
     "recover_folders",
+    "remove",
     "replace_folder",
     "staging_folder",
     "write_json",
@@ -54,20 +55,6 @@ def write_json(path: Path, data: Any) -> None:
     write_text(path, json.dumps(data, indent=2, ensure_ascii=False, default=plain) + "\n")
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object; a file that is not there is an empty one."""
-    if not path.exists():
-        return {}
-    return dict(json.loads(path.read_text(encoding="utf-8")))
-
-
-def plain(value: Any) -> Any:
-    """Turn a numpy scalar into the Python number that JSON knows."""
-    if hasattr(value, "item"):
-        return value.item()
-    raise TypeError(f"{type(value).__name__} cannot be saved as JSON")
-
-
 @contextmanager
 def staging_folder(root: Path) -> Iterator[Path]:
     """Give an empty folder below `root` to build in; what is left in it is removed."""
@@ -76,7 +63,19 @@ def staging_folder(root: Path) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove(folder)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, a folder with all in it, or a link: never what a link points to.
+
+    What cannot be removed stays.
+    """
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
 
 
 def replace_folder(new: Path, target: Path) -> None:
@@ -88,21 +87,21 @@ def replace_folder(new: Path, target: Path) -> None:
     former = target.with_name(target.name + FORMER)
     target.parent.mkdir(parents=True, exist_ok=True)
     if target.exists():
-        shutil.rmtree(former, ignore_errors=True)
+        remove(former)
         os.rename(target, former)
     try:
         os.rename(new, target)
     except OSError:
         recover_folder(target)
         raise
-    shutil.rmtree(former, ignore_errors=True)
+    remove(former)
 
 
 def existing_folder(target: Path) -> Path | None:
     """Return where a replaceable folder is now, or None when it was never written."""
     former = target.with_name(target.name + FORMER)
     for folder in (target, former):
-        if folder.is_dir():
+        if folder.is_dir() and not folder.is_symlink():
             return folder
     return None
 
@@ -111,7 +110,7 @@ def recover_folder(target: Path) -> None:
     """Finish or undo the replacement of a folder that a dead process left half-way."""
     former = target.with_name(target.name + FORMER)
     if target.exists():
-        shutil.rmtree(former, ignore_errors=True)
+        remove(former)
     elif former.exists():
         os.rename(former, target)
 

@@ -7,13 +7,13 @@ in µm and areas in µm², never in pixels.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from napari_glands.errors import GlandsError
+from napari_glands.stored import faults, read_json
 
 __all__ = [
     "ExportSettings",
@@ -470,11 +470,9 @@ def load_settings(path: str | Path) -> Settings:
     """
     path = Path(path)
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise GlandsError(f"Cannot read the settings file {path}: {error.strerror}.") from error
-    except ValueError as error:
-        raise GlandsError(f"The settings file {path} is not valid JSON: {error}.") from error
+        data = read_json(path)
+    except FileNotFoundError as error:
+        raise GlandsError(f"There is no settings file {path}: check the path.") from error
     return _validated(data, f"settings file {path}")
 
 
@@ -483,7 +481,4 @@ def _validated(data: Any, what: str) -> Settings:
     try:
         return Settings.model_validate(data)
     except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, e['loc'])) or 'top level'}: {e['msg']}" for e in error.errors()
-        )
-        raise GlandsError(f"Invalid {what}: {problems}.") from error
+        raise GlandsError(f"Invalid {what}: {faults(error)}.") from error

@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from napari_glands.atomic import read_json, write_json, written_whole
+from napari_glands.atomic import write_json, written_whole
+from napari_glands.errors import GlandsError
+from napari_glands.stored import read_json
 
 __all__ = ["Shelf"]
 
@@ -46,7 +48,15 @@ class Shelf:
                 return None
             return saved["data"], _read_arrays(path.with_suffix(".npz"), saved["arrays"])
         # Not written by this program, or cut short: it is made again.
-        except (ValueError, KeyError, EOFError, FileNotFoundError, zipfile.BadZipFile):
+        except (
+            GlandsError,
+            TypeError,
+            ValueError,
+            KeyError,
+            EOFError,
+            FileNotFoundError,
+            zipfile.BadZipFile,
+        ):
             return None
 
     def save(

@@ -8,16 +8,14 @@ makes the training out of date, and a change of the export's class name nothing.
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Collection, Iterable, Mapping, Set
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from napari_glands.atomic import plain
 from napari_glands.project.schema import SlideEntry
 from napari_glands.settings import Settings
+from napari_glands.stored import digest
 
 __all__ = ["arrays_digest", "digest", "folder_digest", "step_fingerprint"]
 
@@ -38,12 +36,6 @@ _NOT_IN_RESULTS = {
 _ONLY_IN_GROWN = {"priors": {"grow_score"}}
 
 
-def digest(value: Any) -> str:
-    """Return the sha256 of a JSON value, in its canonical form."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=plain)
-    return hashlib.sha256(text.encode("ascii")).hexdigest()
-
-
 def arrays_digest(*arrays: np.ndarray) -> str:
     """Return the sha256 of arrays: their types, shapes and values."""
     state = hashlib.sha256()
@@ -53,10 +45,16 @@ def arrays_digest(*arrays: np.ndarray) -> str:
     return state.hexdigest()
 
 
-def folder_digest(folder: Path) -> str:
-    """Return the sha256 of the files of a folder: their relative names and content."""
+def folder_digest(folder: Path, without: Collection[str] = ()) -> str:
+    """Return the sha256 of the files of a folder: their relative names and content.
+
+    Files directly in it whose name is in `without` do not count, nor do hidden ones.
+    """
     state = hashlib.sha256()
+    left_out = {folder / name for name in without}
     for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+        if file in left_out or file.name.startswith("."):
+            continue
         state.update(file.relative_to(folder).as_posix().encode() + b"\0")
         with file.open("rb") as stream:
             state.update(hashlib.file_digest(stream, "sha256").digest())

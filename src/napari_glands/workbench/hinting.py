@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import platformdirs
+from pydantic import TypeAdapter
 
-from napari_glands.atomic import read_json, write_json
+from napari_glands.atomic import write_json
+from napari_glands.errors import GlandsError
+from napari_glands.stored import checked, read_json
 from napari_glands.widgets.hints import HINTS
 from napari_glands.widgets.step_view import StepView
 
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
     from napari_glands.workbench.session import Session
 
 __all__ = ["give_hints"]
+
+_PUT_AWAY = TypeAdapter(dict[str, list[str]])
 
 
 def give_hints(session: Session, views: Mapping[str, StepView]) -> None:
@@ -45,8 +50,8 @@ def _put_away(step: str) -> None:
 
 def _read() -> set[str]:
     try:
-        return {str(step) for step in read_json(_file()).get("put_away", [])}
-    except (OSError, ValueError, TypeError):
+        return set(checked(_PUT_AWAY, read_json(_file()), _file()).get("put_away", []))
+    except (OSError, GlandsError):
         return set()
 
 

@@ -6,12 +6,16 @@ import contextlib
 from pathlib import Path
 
 import platformdirs
+from pydantic import TypeAdapter
 
-from napari_glands.atomic import read_json, write_json
+from napari_glands.atomic import write_json
+from napari_glands.errors import GlandsError
+from napari_glands.stored import checked, read_json
 
 __all__ = ["recent_projects", "remember"]
 
 _MOST = 10
+_RECENT = TypeAdapter(dict[str, list[str]])
 
 
 def recent_projects() -> list[tuple[str, bool]]:
@@ -32,8 +36,8 @@ def remember(project: Path) -> None:
 
 def _folders() -> list[str]:
     try:
-        return [str(folder) for folder in read_json(_file()).get("projects", [])]
-    except (OSError, ValueError, TypeError):
+        return checked(_RECENT, read_json(_file()), _file()).get("projects", [])
+    except (OSError, GlandsError):
         return []
 
 
