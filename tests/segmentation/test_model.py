@@ -109,3 +109,63 @@ def test_the_card_is_strict_json(saved):
         raise AssertionError(f"{name} is not JSON")
 
     json.loads((saved / "model.json").read_text(), parse_constant=refuse)
+
+
+def _card(change):
+    def damage(folder):
+        file = folder / "model.json"
+        data = json.loads(file.read_text())
+        change(data)
+        file.write_text(json.dumps(data))
+
+    return damage
+
+
+def _weights(change):
+    def damage(folder):
+        file = folder / "weights.safetensors"
+        weights = load_file(file)
+        change(weights)
+        save_file(weights, file)
+
+    return damage
+
+
+@pytest.mark.parametrize(
+    ("damage", "why"),
+    [
+        (lambda folder: (folder / "model.json").write_text("null"), "model.json is damaged"),
+        (lambda folder: (folder / "model.json").write_text("[" * 100_000), "nested too deeply"),
+        (_card(lambda card: card["settings"]["train"].update(depth="deep")), "settings"),
+        (_card(lambda card: card["settings"]["predict"].update(threshold=0.7)), "damaged"),
+        (_card(lambda card: card.update(metrics=3)), "metrics"),
+        (_card(lambda card: card.update(name="\ud800")), "not valid JSON"),
+        (lambda folder: (folder / "weights.safetensors").write_bytes(b"x" * 9), "cannot be read"),
+        (_weights(lambda weights: weights.pop(next(iter(weights)))), "not those of its card"),
+        (_weights(lambda weights: next(iter(weights.values())).fill_(0.5)), "not those of its"),
+        (
+            _weights(lambda w: w.update({n: t.bfloat16() for n, t in w.items()})),
+            "not those of its card",
+        ),
+    ],
+)
+def test_a_damaged_model_is_named(model, tmp_path, damage, why):
+    save_model(model, tmp_path / "m")
+    damage(tmp_path / "m")
+    with pytest.raises(GlandsError, match=why) as raised:
+        load_model(tmp_path / "m")
+    assert str(tmp_path) in str(raised.value)
+
+
+def test_weights_that_are_no_numbers_are_refused(model, tmp_path):
+    weights = {name: tensor.clone() for name, tensor in model.weights.items()}
+    next(t for t in weights.values() if t.is_floating_point()).fill_(float("nan"))
+    save_model(replace(model, weights=weights), tmp_path / "m")
+    with pytest.raises(GlandsError, match="no numbers"):
+        load_model(tmp_path / "m")
+
+
+def test_weights_of_another_network_are_told(model):
+    other = model.settings.updated("train", depth=4 if model.settings.train.depth != 4 else 5)
+    with pytest.raises(GlandsError, match="do not fit a network"):
+        replace(model, settings=other).network()

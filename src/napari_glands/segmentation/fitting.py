@@ -13,14 +13,18 @@ import torch
 from lightning.pytorch.callbacks import ModelCheckpoint, WeightAveraging
 from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.utilities.exceptions import SIGTERMException
-from safetensors import safe_open
-from safetensors.torch import load_model, save_model
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Subset
 
 from napari_glands.exterior.device import Device
 from napari_glands.progress import CancelToken
 from napari_glands.segmentation.ahead import MadeAhead
+from napari_glands.segmentation.checkpoints import (
+    SealedCheckpoints,
+    cannot_go_on,
+    keep_finished,
+    take_finished,
+)
 from napari_glands.segmentation.data import Batch, GlandCrops, Lesson
 from napari_glands.segmentation.devices import DevicesTrainer, DevicesWatcher, quiet
 from napari_glands.segmentation.module import GlandModule
@@ -33,6 +37,7 @@ __all__ = ["fit_round"]
 _log = logging.getLogger(__name__)
 
 _STEPS_PER_EPOCH = 50  # how often a checkpoint is written and the patience is looked at
+_CHECKPOINT = "last.ckpt"
 _AVERAGE_DECAY = 0.98  # the running average of the weights spans about 50 steps
 
 
@@ -63,10 +68,9 @@ def fit_round(
         When several devices were asked to stop before the first step.
     """
     finished = folder / "weights.safetensors"
-    if finished.exists():
-        load_model(network, finished)
-        with safe_open(finished, "pt") as file:
-            return float((file.metadata() or {}).get("loss", "nan"))
+    loss = take_finished(network, finished)
+    if loss is not None:
+        return loss
     start = {name: tensor.cpu().clone() for name, tensor in network.state_dict().items()}
     crops = _crops(lessons, settings, number)
     for parts in _partitions(settings):
@@ -78,9 +82,7 @@ def fit_round(
             break
     network.eval().cpu().to(memory_format=torch.contiguous_format)
     if not cancel.cancelled:
-        metadata = {"loss": repr(watcher.smoothed)}
-        save_model(network, str(finished.with_suffix(".part")), metadata)
-        finished.with_suffix(".part").replace(finished)
+        keep_finished(network, finished, watcher.smoothed)
     return watcher.smoothed
 
 
@@ -139,7 +141,7 @@ def _fits(
     with quiet(), torch.random.fork_rng(devices=[]):
         trainer = _trainer(settings, device, folder, watcher, parts)
         try:
-            trainer.fit(module, data, ckpt_path=_checkpoint(folder), weights_only=True)
+            trainer.fit(module, data, ckpt_path=_checkpoint(folder, module), weights_only=True)
         except SIGTERMException as error:  # somebody ends the process: no defect
             raise KeyboardInterrupt from error
         except torch.OutOfMemoryError:
@@ -213,7 +215,7 @@ def _trainer(
     settings: Settings, device: Device, folder: Path, watcher: Watcher, parts: int
 ) -> L.Trainer:
     checkpoints = ModelCheckpoint(
-        folder, "last", save_on_train_epoch_end=True, enable_version_counter=False
+        folder, Path(_CHECKPOINT).stem, save_on_train_epoch_end=True, enable_version_counter=False
     )
     options: dict[str, Any] = {
         "accelerator": "gpu" if device.name == "cuda" else device.name,
@@ -222,6 +224,7 @@ def _trainer(
         "accumulate_grad_batches": parts,
         "reload_dataloaders_every_n_epochs": 1,
         "callbacks": [WeightAveraging(multi_avg_fn=_averaged), watcher, checkpoints],
+        "plugins": [SealedCheckpoints()],
         "logger": CSVLogger(folder, name=None, version=""),
         "num_sanity_val_steps": 0,
         "enable_progress_bar": False,
@@ -232,14 +235,13 @@ def _trainer(
     return L.Trainer(devices=1, **options)
 
 
-def _checkpoint(folder: Path) -> Path | None:
-    """Return the checkpoint of a round that was cut off, if it can be read."""
-    path = folder / "last.ckpt"
+def _checkpoint(folder: Path, module: GlandModule) -> Path | None:
+    """Return the checkpoint of a round that was cut off, if it is one of this network."""
+    path = folder / _CHECKPOINT
     if not path.exists():
         return None
-    try:
-        torch.load(path, map_location="cpu", weights_only=True)
-    except Exception:  # a kill while it was written; torch raises many types
-        _log.warning("The checkpoint %s cannot be read: the round starts over", path)
+    why = cannot_go_on(path, module.state_dict())
+    if why:
+        _log.warning("The checkpoint %s cannot be read: it %s. The round starts over", path, why)
         return None
     return path

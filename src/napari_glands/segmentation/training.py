@@ -194,6 +194,11 @@ def train(
         "versions": {p: version(p) for p in ("napari-glands", "torch", "lightning")},
     }
     weights = {n: t.detach().cpu() for n, t in network.state_dict().items()}
+    if not all(bool(tensor.isfinite().all()) for tensor in weights.values()):
+        raise GlandsError(
+            "The training diverged: its weights are no numbers any more. Train again with a lower "
+            "learning rate, or from another seed."
+        )
     return Model(name, settings, weights, metrics, provenance)
 
 
