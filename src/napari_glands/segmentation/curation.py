@@ -17,10 +17,11 @@ from napari_glands.segmentation.uncertainty import certainty
 from napari_glands.slides.grid import Grid
 from napari_glands.slides.label_resampling import nearest
 
-__all__ = ["carry_over", "curated_glands"]
+__all__ = ["COVERED", "carry_over", "curated_glands"]
 
 _HALF_SEEN = 0.3  # probability above which the network half sees a gland
-_COVERED = 0.5  # share of a gland on decided ones above which the decision stands for it
+COVERED = 0.5
+"""Share of a gland on decided ones above which the decision stands for it."""
 
 
 def curated_glands(prediction: Prediction, others: Sequence[np.ndarray] = ()) -> Glands:
@@ -111,7 +112,7 @@ def _outside(glands: Glands, taken: np.ndarray) -> list[_Piece]:
         row, free = rows[int(ids[region.label])], region.image & ~taken[region.slice]
         if free.sum() == region.area:
             whole.append(_Piece(row, region.slice, free))
-        elif free.sum() >= (1 - _COVERED) * region.area:
+        elif free.sum() >= (1 - COVERED) * region.area:
             pieces, count = measure.label(free, connectivity=1, return_num=True)
             masks = (pieces == n for n in range(1, count + 1))
             cut += [_Piece(row, region.slice, m) for m in masks if m.sum() >= smallest]

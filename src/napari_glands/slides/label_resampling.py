@@ -10,7 +10,7 @@ from napari_glands.slides.blocks import blocks
 from napari_glands.slides.grid import Window
 from napari_glands.slides.objects import ArrayLike, block_side
 
-__all__ = ["nearest", "nearest_parts"]
+__all__ = ["nearest", "nearest_parts", "nearest_within"]
 
 
 def nearest(labels: ArrayLike, shape: tuple[int, int]) -> np.ndarray:
@@ -29,6 +29,21 @@ def nearest(labels: ArrayLike, shape: tuple[int, int]) -> np.ndarray:
     for _, window, values in nearest_parts(labels, [shape]):
         resampled[window.slices] = values
     return resampled
+
+
+def nearest_within(labels: np.ndarray, shape: tuple[int, int], window: Window) -> np.ndarray:
+    """Return a window of what `nearest` gives, without the rest.
+
+    Parameters
+    ----------
+    labels, shape
+        As for `nearest`.
+    window
+        Which part, in pixels of the result.
+    """
+    down, right = (_centres(old, new) for old, new in zip(labels.shape, shape, strict=True))
+    rows, columns = window.slices
+    return labels[np.ix_(down[rows], right[columns])]
 
 
 def nearest_parts(

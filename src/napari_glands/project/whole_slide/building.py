@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 import io
-import shutil
+import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ import numcodecs
 import numpy as np
 import zarr
 
-from napari_glands.atomic import written_whole
+from napari_glands.atomic import remove, written_whole
 from napari_glands.errors import GlandsError
 from napari_glands.progress import Event
 from napari_glands.project.fingerprint import arrays_digest, digest
@@ -50,10 +51,12 @@ class Building:
     def of(cls, slide_folder: Path, name: str, fingerprint: str) -> Building:
         """Return the folder of a result; what was begun with other settings is dropped."""
         parent = slide_folder.with_suffix(".building")
+        if parent.is_symlink():
+            raise GlandsError(f"{parent} is a link: remove it, nothing is built elsewhere.")
         folder = parent / f"{name}-{fingerprint[:16]}"
         for other in parent.glob(f"{name}-*"):
             if other != folder:
-                shutil.rmtree(other, ignore_errors=True)
+                remove(other)
         (folder / name).mkdir(parents=True, exist_ok=True)
         return cls(folder, name)
 
@@ -85,7 +88,7 @@ class Building:
 
     def drop(self) -> None:
         """Remove the folder."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        remove(self.folder)
         if self.folder.parent.is_dir() and not any(self.folder.parent.iterdir()):
             self.folder.parent.rmdir()
 
@@ -158,7 +161,7 @@ class Stage:
         try:
             with np.load(self._file(block), allow_pickle=False) as file:
                 return dict(file)
-        except (OSError, ValueError):
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error):
             return None
 
     def _file(self, block: Block) -> Path:

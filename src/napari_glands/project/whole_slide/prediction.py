@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from napari_glands.export.labels import build_label_pyramid
+from napari_glands.priors.gland import Glands
 from napari_glands.progress import Event
-from napari_glands.project.fingerprint import digest
 from napari_glands.project.whole_slide.building import (
     Building,
     Stage,
@@ -26,6 +26,7 @@ from napari_glands.segmentation.whole_slides import BlockPredictor
 from napari_glands.settings import Settings
 from napari_glands.slides import Block, Grid, Slide, blocks, is_large
 from napari_glands.slides.spreading import with_tissue
+from napari_glands.stored import digest
 from napari_glands.workers import Check, Crew, Facts
 
 __all__ = ["LargePrediction", "predict_large", "predicted_in"]
@@ -62,8 +63,9 @@ def predict_large(
     settings: Settings,
     building: Building,
     crew: Crew,
+    former: Glands | None = None,
 ) -> LargePrediction:
-    """Predict a large slide and split its glands.
+    """Predict a large slide and split its glands; decisions on `former` ones stand.
 
     Raises
     ------
@@ -78,7 +80,7 @@ def predict_large(
     )
     splitting = crew.part(_SPLIT_FROM, 1 - _SPLIT_FROM)
     glands, count, found = split_glands(
-        probability, grid, settings.predict, building, slide.name, splitting
+        probability, grid, settings.predict, building, slide.name, splitting, former
     )
     for folder in (building.result, glands.parent):
         build_label_pyramid(folder, grid, cancel=crew.cancel)

@@ -50,8 +50,10 @@ def save_large_priors(
     settings: Settings,
     fingerprint: str,
     crew: Crew,
+    *,
+    replace_curated: bool = False,
 ) -> None:
-    """Mine the priors of a large slide, and save them.
+    """Mine the priors of a large slide, and save them; a copy of the former ones is kept.
 
     Raises
     ------
@@ -61,6 +63,7 @@ def save_large_priors(
     with _made(project, slide, "priors", fingerprint) as (building, facts):
         priors, pixels = mine_large(slide, exterior, settings, building, crew)
         build_label_pyramid(building.result, priors.grid, cancel=crew.cancel)
+        project.keep_former_priors(slide.id, replace_curated=replace_curated)
         with project.saving(slide.id, "priors") as store:
             store.write_prior_facts(building.result, priors, pixels=pixels, **facts())
             store.publish(building.result)
@@ -74,7 +77,7 @@ def save_large_prediction(
     fingerprint: str,
     crew: Crew,
 ) -> None:
-    """Predict the glands of a large slide, and save them.
+    """Predict the glands of a large slide, and save them; what the user decided on stays.
 
     Raises
     ------
@@ -82,14 +85,17 @@ def save_large_prediction(
         What is finished is kept, and gone on with by the same call.
     """
     with _made(project, slide, "prediction", fingerprint) as (building, facts):
-        made = predict_large(model, slide, settings, building, crew)
+        former = project.former_glands(slide.id)
+        made = predict_large(model, slide, settings, building, crew, former)
         with project.saving(slide.id, "prediction") as store:
+            store.back_up("glands", passing=former is None)
             store.publish_large_prediction(
                 made.prediction,
                 building.result,
                 made.glands,
                 made.content,
                 {**facts(), "count": made.count},
+                former,
             )
 
 

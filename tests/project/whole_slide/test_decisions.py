@@ -1,0 +1,86 @@
+"""What the user decided survives every prediction, whatever the size and resolution."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from napari_glands.project.steps import run_predict, run_priors
+from napari_glands.slides.label_resampling import nearest
+
+COARSE = 2.48  # µm/px at which the slide is small; at that of the other model it is large
+
+
+@pytest.fixture
+def decided(case):
+    """Predicted where the slide is small, one gland accepted, one rejected, all others left."""
+    settings = case.model.settings.updated("general", working_mpp=COARSE)
+    case.project.save_model(replace(case.model, settings=settings), "coarse", fingerprint="given")
+    run_predict(case.project, name="coarse")
+    glands = case.project.load_glands(case.id)
+    sizes = sorted(glands.table, key=lambda row: -row.area_um2)
+    states = {sizes[0].id: "accepted", sizes[1].id: "rejected"}
+    table = tuple(replace(row, state=states.get(row.id, row.state)) for row in glands.table)
+    case.project.save_edited_glands(replace(glands, table=table))
+    return case, glands.labels == sizes[0].id, glands.labels == sizes[1].id
+
+
+def test_decisions_reach_the_large_prediction(decided):
+    case, accepted, rejected = decided
+    run_predict(case.project)
+    prediction = case.project.load_prediction(case.id)
+    labels = np.asarray(prediction.glands[...])
+    assert labels.shape != accepted.shape
+    (gland,) = np.unique(labels[nearest(accepted, labels.shape)])
+    assert gland > 0
+    np.testing.assert_array_equal(labels == gland, nearest(accepted, labels.shape))
+    assert not labels[nearest(rejected, labels.shape)].any()
+    found = len(np.unique(labels[labels > 0]))
+    assert case.project.facts(case.id, "prediction")["count"] == found > 1
+
+
+def test_a_copy_is_kept(decided):
+    case, accepted, _ = decided
+    before = len(case.project.backups(case.id, "glands"))
+    run_predict(case.project)
+    kept = case.project.backups(case.id, "glands")
+    assert len(kept) == before + 1
+    copy = case.project.load_backup(case.id, kept[0])
+    np.testing.assert_array_equal(copy.where("accepted"), accepted)
+
+
+def test_decisions_come_back_when_the_slide_is_small_again(decided):
+    case, accepted, rejected = decided
+    run_predict(case.project)
+    run_predict(case.project)  # as large again, which must not lose them either
+    settings = case.project.settings
+    run_predict(case.project, settings.updated("predict", threshold=0.55))
+    run_predict(case.project, name="coarse")
+    glands = case.project.load_glands(case.id)
+    np.testing.assert_array_equal(glands.where("accepted"), accepted)
+    np.testing.assert_array_equal(glands.where("rejected"), rejected)
+    assert case.project.has_curated_glands(case.id)
+
+
+def test_a_taken_back_decision_does_not_come_again(decided):
+    case, *_ = decided
+    run_predict(case.project)
+    run_predict(case.project, name="coarse")
+    glands = case.project.load_glands(case.id)
+    table = tuple(replace(row, state="proposed") for row in glands.table)
+    case.project.save_edited_glands(replace(glands, table=table))
+    run_predict(case.project)
+    run_predict(case.project, name="coarse")
+    assert not case.project.load_glands(case.id).decided.any()
+
+
+def test_priors_of_a_large_slide_are_copied_before_they_are_replaced(case):
+    from napari_glands.project.steps import run_exterior
+
+    settings = case.project.settings
+    run_exterior(case.project)
+    run_priors(case.project)
+    assert not case.project.backups(case.id, "priors")
+    run_priors(case.project, settings.updated("priors", min_score=0.3))
+    (kept,) = case.project.backups(case.id, "priors")
+    assert case.project.load_backup(case.id, kept).table is not None
