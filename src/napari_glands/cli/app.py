@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import napari_glands
-from napari_glands.cli import benchmark, demo, doctor, files, regions, steps, viewer
+from napari_glands.cli import benchmark, demo, doctor, files, regions, restore, steps, viewer
 
 __all__ = ["app"]
 
@@ -55,6 +55,7 @@ app.command("train", rich_help_panel=_STEPS)(steps.train)
 app.command("predict", rich_help_panel=_STEPS)(steps.predict)
 app.command("grow", rich_help_panel=_STEPS)(steps.grow)
 app.command("measure", rich_help_panel=_STEPS)(steps.measure)
+app.command("restore", rich_help_panel=_STEPS)(restore.restore)
 app.command("export", rich_help_panel=_FILES)(files.export)
 app.command("evaluate", rich_help_panel=_FILES)(files.evaluate)
 app.add_typer(benchmark.app, name="benchmark", rich_help_panel=_FILES)

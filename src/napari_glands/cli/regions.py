@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from napari_glands.project.schema import SlideEntry
     from napari_glands.slides import Region
 
-__all__ = ["add_from_file", "regions"]
+__all__ = ["add_from_file", "regions", "slide_named"]
 
 
 def regions(
@@ -52,7 +52,7 @@ def regions(
 
         adds = file is not None or add is not None
         with Project.open(project, read_only=not adds) as opened:
-            entry = _slide_named(opened, slide)
+            entry = slide_named(opened, slide, wholes=True)
             if file is not None:
                 add_from_file(opened, entry, file)
             if add is not None:
@@ -74,12 +74,28 @@ def add_from_file(project: Project, entry: SlideEntry, file: Path) -> list[Slide
     return project.add_regions(entry.id, read_regions(file, entry.shape))
 
 
-def _slide_named(project: Project, word: str) -> SlideEntry:
-    wholes = [entry for entry in project.slides if entry.region is None]
-    for entry in wholes:
+def slide_named(project: Project, word: str, *, wholes: bool = False) -> SlideEntry:
+    """Return the slide of a name or id.
+
+    Parameters
+    ----------
+    project
+        The project.
+    word
+        Name or id.
+    wholes
+        Whether regions do not count.
+
+    Raises
+    ------
+    GlandsError
+        When there is none.
+    """
+    slides = [entry for entry in project.slides if entry.region is None or not wholes]
+    for entry in slides:
         if word in (entry.id, entry.name):
             return entry
-    names = ", ".join(entry.name for entry in wholes)
+    names = ", ".join(entry.name for entry in slides)
     raise GlandsError(f"The project has no slide {word!r}: name one of {names} (--slide).")
 
 
