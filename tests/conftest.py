@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -19,6 +20,17 @@ def shared_data() -> Path:
     if not _DATA.is_dir():
         pytest.skip(f"no development images at {_DATA} (set NAPARI_GLANDS_DATA)")
     return _DATA
+
+
+@pytest.fixture
+def forget_copies():
+    """Make the slides of a project look as if they were too large to be copied into it."""
+
+    def forget(project):
+        for copy in project.path.glob("slides/*.zarr/0"):
+            shutil.rmtree(copy)
+
+    return forget
 
 
 @pytest.fixture

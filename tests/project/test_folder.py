@@ -6,6 +6,7 @@ import pytest
 
 from napari_glands.errors import GlandsError
 from napari_glands.project import Project
+from napari_glands.project.missing import missing_images
 from napari_glands.slides import open_slide
 
 
@@ -65,11 +66,12 @@ def test_neighbouring_images_move_with_the_project(study, tmp_path):
         assert project.slide(project.slides[0].id).shape == (120, 160)
 
 
-def test_a_missing_image_is_named_and_can_be_relocated(study, make, tmp_path):
+def test_a_missing_image_is_named_and_can_be_relocated(study, make, tmp_path, forget_copies):
     entry = study.project.slides[0]
     elsewhere = tmp_path / "archive" / "renamed.png"
     elsewhere.parent.mkdir()
     shutil.move(study.image, elsewhere)
+    forget_copies(study.project)
     with pytest.raises(GlandsError, match="tissue one"):
         study.project.slide(entry.id)
     with pytest.raises(GlandsError, match="not the image"):
@@ -134,3 +136,34 @@ def test_text_named_png_names_the_file(study, tmp_path):
 def test_unknown_slide(study):
     with pytest.raises(GlandsError, match="no slide 'x'"):
         study.project.slide("x")
+
+
+def test_the_copy_in_the_project_stands_in_for_a_missing_image(study, tmp_path):
+    """A project that is copied alone can be worked on: small images are copied into it."""
+    pixels = study.slide.read()
+    coarse = study.slide.read(1.24)
+    study.project.close()
+    alone = tmp_path / "elsewhere" / "study.glands"
+    shutil.copytree(study.project.path, alone)
+    study.image.unlink()
+    with Project.open(alone) as project:
+        assert missing_images(project) == []
+        slide = project.slide(project.slides[0].id)
+        assert (slide.id, slide.mpp, slide.mpp_source) == (project.slides[0].id, 0.62, "given")
+        np.testing.assert_array_equal(slide.read(), pixels)
+        np.testing.assert_array_equal(slide.read(1.24), coarse)
+
+
+def test_a_damaged_copy_of_an_image_is_named(study):
+    folder = study.project.path / "slides" / f"{study.slide.id}.zarr"
+    study.image.unlink()
+    chunk = next(p for p in (folder / "0").rglob("0") if p.is_file())
+    data = bytearray(chunk.read_bytes())
+    data[-1] ^= 1
+    chunk.write_bytes(data)
+    slide = study.slide
+    with pytest.raises(GlandsError, match="not what was saved"):
+        slide.read()
+    chunk.unlink()
+    with pytest.raises(GlandsError, match="own copy of the image of tissue one"):
+        study.slide  # noqa: B018

@@ -21,8 +21,8 @@ FAST = (
 
 
 @pytest.fixture
-def moved(tmp_path, make):
-    """A project whose three images are no longer where they were."""
+def moved(tmp_path, make, forget_copies):
+    """A project whose three images, of which it has no copies, are no longer where they were."""
     former = tmp_path / "scanner" / "day"
     (former / "sub").mkdir(parents=True)
     paths = [former / "a.png", former / "b.png", former / "sub" / "c.png"]
@@ -30,6 +30,7 @@ def moved(tmp_path, make):
         make.image(path, seed=seed)
     with Project.create(tmp_path / "elsewhere" / "study.glands", FAST) as project:
         project.add_slides(paths, mpp=1.24)
+        forget_copies(project)
         shutil.move(tmp_path / "scanner", tmp_path / "archive")
         yield project, tmp_path / "archive" / "day"
 

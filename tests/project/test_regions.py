@@ -109,8 +109,9 @@ def test_regions_teach_in_place_of_their_slide(project, make, tmp_path):
     assert not replaced_by(project, "exterior", FAST)
 
 
-def test_a_slide_and_its_regions_move_together(project, tmp_path):
+def test_a_slide_and_its_regions_move_together(project, tmp_path, forget_copies):
     whole = whole_of(project)
+    forget_copies(project)
     (region,) = project.add_regions(whole.id, [FIRST])
     shutil.move(tmp_path / "images", tmp_path / "archive")
     assert missing_images(project) == [whole, region]

@@ -165,3 +165,19 @@ def test_what_a_round_changed_is_written_down_and_told(taught, make, monkeypatch
     with file.open("a") as torn:
         torn.write('{"slide_id": "')
     assert describe_change(taught, slide_id) == told
+
+
+def test_training_again_that_was_killed_after_its_model_was_saved_does_nothing_more(taught):
+    steps.run_train(taught)
+    steps.run_train(taught, go_on=True)
+    record = taught.path / "runs" / taught.steps["train"].run / "run.json"
+    state = json.loads(record.read_text())
+    record.write_text(json.dumps({**state, "status": "running"}))  # a kill leaves it like this
+    told = []
+    again = steps.run_train(taught, go_on=True, report=lambda event: told.append(event.message))
+    assert (again.made, again.kept, len(taught.calls)) == ((), ("glands",), 2)
+    assert "up to date" in told[-1]
+    assert steps.run_train(taught, go_on=True).made == ("glands",), "but then it goes on again"
+    record.write_text(json.dumps({**state, "status": "running"}))
+    other = taught.settings.updated("train", iterations=11)
+    assert steps.run_train(taught, other, go_on=True).made == ("glands",), "another wish"

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-import shutil
+import math
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
-from napari_glands.atomic import staging_folder
+from napari_glands.atomic import remove, staging_folder
 from napari_glands.errors import GlandsError
-from napari_glands.project import curation, models, registry, schema
+from napari_glands.project import curation, models, registry, schema, tables
+from napari_glands.project.damage import DamagedResult, damaged
+from napari_glands.project.facts import RESULTS, ResultName
 from napari_glands.project.fingerprint import step_fingerprint
-from napari_glands.project.label_folders import grid_of
+from napari_glands.project.gland_store import joined_facts
 from napari_glands.project.lock import ProjectLock
+from napari_glands.project.paths import inside
 from napari_glands.project.schema import ProjectFile, SlideEntry, StepRecord
 from napari_glands.project.store import SlideStore
 from napari_glands.project.taking_part import entries_for
 from napari_glands.project.teaching import train_fingerprint
 from napari_glands.project.versions import keep_version
 from napari_glands.settings import Settings
+from napari_glands.slides.blocks import is_large
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,11 +36,11 @@ if TYPE_CHECKING:
     from napari_glands.project.whole_slide.building import Building
     from napari_glands.segmentation import Model
     from napari_glands.segmentation.result import Prediction
-    from napari_glands.slides import Region, Slide
+    from napari_glands.slides import Grid, Region, Slide
 
 __all__ = ["Project"]
 
-T = TypeVar("T")
+T = TypeVar("T", "ExteriorMap", "Priors", "Prediction", "Glands")
 
 
 class Project:
@@ -119,9 +123,9 @@ class Project:
         if path.name == "project.json":
             path = path.parent
         file = path / "project.json"
-        schema.read_project_file(file)  # before a lock file is put into some other folder
+        # Before a lock file is put into some other folder.
+        content, _ = schema.read_project_file(file, tell=bool(read_only))
         if read_only:
-            content, _ = schema.read_project_file(file)
             return cls(path, content, None, "The project was opened for reading only.")
         lock = ProjectLock(path)
         reason = lock.acquire()
@@ -351,7 +355,7 @@ class Project:
 
     # ---- results of one slide
 
-    def facts(self, slide_id: str, name: str) -> dict[str, Any] | None:
+    def facts(self, slide_id: str, name: ResultName) -> dict[str, Any] | None:
         """Return the saved facts of a result: its fingerprint, content, seconds and more.
 
         Parameters
@@ -365,14 +369,61 @@ class Project:
         Returns
         -------
         dict or None
-            None when there is no such result.
-        """
-        store = self._store(slide_id)
-        with self._saving:
-            special = {"prediction": store.prediction_facts, "glands": store.gland_facts}
-            return special[name]() if name in special else store.facts(name)
+            None when there is no such result. See `napari_glands.project.facts`.
 
-    def label_levels(self, slide_id: str, name: str) -> tuple[Any, ...]:
+        Raises
+        ------
+        DamagedResult
+            When they are not what was saved.
+        """
+        entry = self.entry(slide_id)
+        with self._undamaged(slide_id, name), self._saving:
+            store = self._store(slide_id)
+            special = {"prediction": store.prediction_facts, "glands": store.gland_facts}
+            facts = special[name]() if name in special else store.facts(name)
+            if facts is not None:
+                _check_belonging(facts["slide_id"], facts["grid"], entry)
+            return facts
+
+    def sound_facts(self, slide_id: str, name: ResultName) -> dict[str, Any] | None:
+        """Return the same; None also when they are damaged: see `damage`."""
+        try:
+            return self.facts(slide_id, name)
+        except DamagedResult:
+            return None
+
+    def all_facts(
+        self, slide_id: str
+    ) -> tuple[dict[ResultName, dict[str, Any] | None], list[DamagedResult]]:
+        """Return the facts of all results of a slide, each read once.
+
+        Returns
+        -------
+        facts : dict
+            By name as `facts`; None also for what is damaged.
+        damage : list of DamagedResult
+            What is seen to be damaged without reading its pixels.
+        """
+        entry, damage = self.entry(slide_id), []
+        found: dict[ResultName, dict[str, Any] | None] = {}
+        for name in RESULTS:
+            found[name] = None
+            try:
+                with self._undamaged(slide_id, name), self._saving:
+                    saved = self._store(slide_id).facts(name)
+                    if saved is not None:
+                        _check_belonging(saved["slide_id"], saved["grid"], entry)
+                found[name] = saved
+            except DamagedResult as error:
+                damage.append(error)
+        found["prediction"], found["glands"] = joined_facts(found["prediction"], found["glands"])
+        return found, damage
+
+    def damage(self, slide_id: str) -> list[DamagedResult]:
+        """Return which results of a slide are seen to be damaged without reading their pixels."""
+        return self.all_facts(slide_id)[1]
+
+    def label_levels(self, slide_id: str, name: ResultName) -> tuple[Any, ...]:
         """Return the label image of a result as arrays on the disk, finest first.
 
         Parameters
@@ -384,8 +435,13 @@ class Project:
         -------
         tuple of zarr.Array
             Integers (y, x); empty when there is no such result.
+
+        Raises
+        ------
+        DamagedResult
+            When a file of it is missing or cut off.
         """
-        with self._saving:
+        with self._undamaged(slide_id, name), self._saving:
             return self._store(slide_id).levels(name)
 
     def save_exterior(
@@ -408,8 +464,16 @@ class Project:
         self._save("exterior", result, fingerprint, seconds)
 
     def load_exterior(self, slide_id: str) -> ExteriorMap:
-        """Load the exterior map of a slide; `GlandsError` when there is none."""
-        return self._loaded(self._store(slide_id).load_exterior, slide_id, "exterior")
+        """Load the exterior map of a slide.
+
+        Raises
+        ------
+        GlandsError
+            When there is none.
+        DamagedResult
+            When it is not what was saved.
+        """
+        return self._loaded(SlideStore.load_exterior, slide_id, "exterior")
 
     def save_priors(
         self,
@@ -435,19 +499,35 @@ class Project:
         GlandsError
             When the saved priors carry decisions of the user and `replace_curated` is False.
         """
-        self.require_writable()
-        curated = self.has_curated_priors(result.slide_id)
-        if curated and not replace_curated:
-            raise GlandsError(
-                f"The priors of {self.entry(result.slide_id).name} carry your decisions and were "
-                "not overwritten: ask for it with --replace-curated (they are backed up)."
-            )
-        passing = not (curated or self.has_grown_priors(result.slide_id))
-        with self._saving:
-            self._store(result.slide_id).back_up("priors", passing=passing)
+        self.keep_former_priors(result.slide_id, replace_curated=replace_curated)
         if fingerprint is None:
             fingerprint = self.priors_fingerprint(result.settings, result.slide_id)
         self._save("priors", result, fingerprint, seconds, curated=False, grown="")
+
+    def keep_former_priors(self, slide_id: str, *, replace_curated: bool) -> None:
+        """Copy the priors of a slide to ``slides/<id>.backups`` before others take their place.
+
+        Raises
+        ------
+        GlandsError
+            When they carry decisions of the user, or are damaged so that nobody knows, and
+            `replace_curated` is False.
+        """
+        self.require_writable()
+        try:
+            curated = self.has_curated_priors(slide_id)
+            made_by_hand = curated or self.has_grown_priors(slide_id)
+        except DamagedResult:
+            if not replace_curated:
+                raise
+            curated = made_by_hand = True  # who knows: the copy is kept for good
+        if curated and not replace_curated:
+            raise GlandsError(
+                f"The priors of {self.entry(slide_id).name} carry your decisions and were "
+                "not overwritten: ask for it with --replace-curated (they are backed up)."
+            )
+        with self._saving:
+            self._store(slide_id).back_up("priors", passing=not made_by_hand)
 
     def save_edited_priors(self, result: Priors, *, base: str | None = None) -> str:
         """Save priors as the user left them; the method will not overwrite them.
@@ -467,7 +547,7 @@ class Project:
         """
         fingerprint = self.priors_fingerprint(result.settings, result.slide_id)
         with self._saving:
-            saved = self.facts(result.slide_id, "priors") or {}
+            saved = self.sound_facts(result.slide_id, "priors") or {}
             # An edit of what was there before growing undoes it: then it can be done again.
             grown = saved.get("grown", "") if base in (None, saved.get("content")) else ""
             self._save("priors", result, fingerprint, None, curated=True, grown=grown)
@@ -514,8 +594,8 @@ class Project:
                 return former, grown
 
     def load_priors(self, slide_id: str) -> Priors:
-        """Load the priors of a slide; `GlandsError` when there are none."""
-        return self._loaded(self._store(slide_id).load_priors, slide_id, "priors")
+        """Load the priors of a slide, like `load_exterior`."""
+        return self._loaded(SlideStore.load_priors, slide_id, "priors")
 
     def keep_version(self, slide_id: str, name: str) -> None:
         """Keep a copy of what a slide has, at most one per five minutes and the last five.
@@ -568,7 +648,7 @@ class Project:
             )
         store = self._store(result.slide_id)
         while True:
-            with self._saving:
+            with self._undamaged(result.slide_id, "glands"), self._saving:
                 base, former = store.facts("glands") or {}, store.load_former_glands()
                 others = store.other_probabilities(result)
             glands = curation.taken_over(result, former, others)  # takes a while
@@ -580,15 +660,31 @@ class Project:
                 return
 
     def load_prediction(self, slide_id: str) -> Prediction:
-        """Load the prediction of a slide; `GlandsError` when there is none.
+        """Load the prediction of a slide, like `load_exterior`.
 
         Its glands are those that count: without what the user rejected, and what is doubtful.
         """
-        return self._loaded(self._store(slide_id).load_prediction, slide_id, "prediction")
+        return self._loaded(SlideStore.load_prediction, slide_id, "prediction")
 
     def load_glands(self, slide_id: str) -> Glands:
-        """Load all glands of a slide with their states; `GlandsError` when there are none."""
-        return self._loaded(self._store(slide_id).load_glands, slide_id, "prediction")
+        """Load all glands of a slide with their states, like `load_exterior`.
+
+        Raises
+        ------
+        GlandsError
+            Also for a slide that is too large to be looked through gland by gland.
+        """
+        if self.too_large_to_review(slide_id):
+            raise GlandsError(
+                f"{self.entry(slide_id).name} is too large to look through gland by gland: draw "
+                "regions on it, and look through those."
+            )
+        return self._loaded(SlideStore.load_glands, slide_id, "glands")
+
+    def too_large_to_review(self, slide_id: str) -> bool:
+        """Whether the saved prediction of a slide is too large to be held in memory."""
+        facts = self.facts(slide_id, "prediction")
+        return facts is not None and is_large(facts["grid"])
 
     def save_edited_glands(self, result: Glands, *, base: str | None = None) -> str:
         """Save glands as the user left them; the next prediction respects the decisions.
@@ -615,15 +711,31 @@ class Project:
         self.require_writable()
         with self._saving:
             store = self._store(result.slide_id)
-            saved = self.facts(result.slide_id, "glands")
+            saved = self.sound_facts(result.slide_id, "glands") or store.facts("prediction")
             if saved is None:
                 raise GlandsError(_missing(self.entry(result.slide_id).name, "prediction"))
             glands = result
-            if base not in (None, saved["content"]) or grid_of(saved) != result.grid:
+            if base not in (None, saved["content"]) or saved["grid"] != result.grid:
                 glands = curation.brought_up_to_date(result, self.load_glands(result.slide_id))
             self._save("glands", glands, saved["fingerprint"], None, curated=True)
             content = (store.facts("glands") or {})["content"]
             return str(content) if glands is result else ""
+
+    def former_glands(self, slide_id: str) -> Glands | None:
+        """Load the glands that a new prediction of a slide has to respect.
+
+        Returns
+        -------
+        Glands or None
+            Those that the user decided on, at the resolution of then; None where there are none.
+
+        Raises
+        ------
+        DamagedResult
+            When they are not what was saved.
+        """
+        with self._undamaged(slide_id, "glands"), self._saving:
+            return self._store(slide_id).load_former_glands()
 
     def has_curated_glands(self, slide_id: str) -> bool:
         """Whether the saved glands of a slide carry decisions of the user."""
@@ -659,7 +771,7 @@ class Project:
 
     # ---- copies of what the user made
 
-    def back_up(self, slide_id: str, name: str) -> Path | None:
+    def back_up(self, slide_id: str, name: Literal["priors", "glands"]) -> Path | None:
         """Copy the priors or glands of a slide to ``slides/<id>.backups``.
 
         Parameters
@@ -685,16 +797,21 @@ class Project:
     def load_backup(self, slide_id: str, path: Path) -> Priors | Glands:
         """Load one of the `backups`; save it as edited to make it the present version."""
         store = self._store(slide_id)
-        with self._saving:
-            if path.name.startswith("glands"):
-                return store.load_gland_backup(path)
-            return store.load_prior_backup(path)
+        try:
+            with self._saving:
+                if path.name.startswith("glands"):
+                    return store.load_gland_backup(path)
+                return store.load_prior_backup(path)
+        except GlandsError as error:
+            raise GlandsError(f"The copy {path} cannot be used: {str(error).rstrip('.')}.") from (
+                error
+            )
 
     # ---- measurements
 
     def measurements_path(self, slide_id: str) -> Path:
         """Return where the table of a slide's glands is kept: ``slides/<id>.csv``."""
-        return self.path / "slides" / f"{slide_id}.csv"
+        return inside(self.path, "slides", f"{self.entry(slide_id).id}.csv")
 
     def save_measurements(self, slide_id: str, table: pd.DataFrame, *, content: str) -> None:
         """Save the table of a slide's glands.
@@ -708,21 +825,26 @@ class Project:
         content
             Content of the prediction it was made from (`facts`).
         """
-        from napari_glands.atomic import write_text
-
         self.require_writable()
         with self._saving:
-            write_text(self.measurements_path(slide_id), table.to_csv(index=False))
-            self._update(measurements={**self._content.measurements, slide_id: content})
+            digest = tables.write(table, self.measurements_path(slide_id))
+            self._update(
+                measurements={**self._content.measurements, slide_id: content},
+                tables={**self._content.tables, slide_id: digest},
+            )
 
     def load_measurements(self, slide_id: str) -> pd.DataFrame:
-        """Load the table of a slide's glands; `GlandsError` when there is none."""
-        import pandas as pd
+        """Load the table of a slide's glands.
 
+        Raises
+        ------
+        GlandsError
+            When there is none, or it is not what was saved.
+        """
         path = self.measurements_path(slide_id)
         if not path.exists():
             raise GlandsError(_missing(self.entry(slide_id).name, "measure"))
-        return pd.read_csv(path)
+        return tables.read(path, self._content.tables.get(slide_id))
 
     def measured(self, slide_id: str) -> str | None:
         """Return the content of the prediction a slide's table was made from, or None."""
@@ -734,7 +856,7 @@ class Project:
     @property
     def model_names(self) -> list[str]:
         """The names of the saved models."""
-        return models.names(self.path / "models")
+        return models.names(inside(self.path, "models"))
 
     def save_model(
         self,
@@ -761,7 +883,8 @@ class Project:
             Content of the model that it goes on from; empty for none.
         """
         self.require_writable()
-        target = self.path / "models" / name
+        models.check_name(name)
+        target = inside(self.path, "models", name)
         with staging_folder(self._staging) as staging:
             models.save(model, target, staging / name, fingerprint, finished, start)
 
@@ -769,19 +892,19 @@ class Project:
         """Keep a copy of a model as ``<name>-previous``, before another takes its place."""
         self.require_writable()
         with staging_folder(self._staging) as staging:
-            models.keep(self.path / "models", name, staging / name)
+            models.keep(inside(self.path, "models"), name, staging / name)
 
     def start_model_name(self, name: str) -> str:
         """Return the name of the model from which a training of some name goes on."""
-        return models.start_name(self.path / "models", name)
+        return models.start_name(inside(self.path, "models"), name)
 
     def load_model(self, name: str) -> Model:
         """Load a saved model; `GlandsError` when there is none of that name."""
-        return models.load(self.path / "models", name)
+        return models.load(inside(self.path, "models"), name)
 
     def model_facts(self, name: str) -> dict[str, Any] | None:
         """Return fingerprint, content, ``finished`` and start of a model; None when absent."""
-        return models.facts(self.path / "models", name)
+        return models.facts(inside(self.path, "models"), name)
 
     # ---- fingerprints of what would be made now
 
@@ -836,14 +959,23 @@ class Project:
 
     @property
     def _staging(self) -> Path:
-        return self.path / ".staging"
+        return inside(self.path, ".staging")
 
     def _store(self, slide_id: str) -> SlideStore:
-        return SlideStore(self.path / "slides" / f"{self.entry(slide_id).id}.zarr", self._staging)
+        place = inside(self.path, "slides", f"{self.entry(slide_id).id}.zarr")
+        return SlideStore(place, self._staging)
+
+    @contextmanager
+    def _undamaged(self, slide_id: str, name: ResultName) -> Iterator[None]:
+        """Say of which slide and result it is when something saved is damaged."""
+        try:
+            yield
+        except GlandsError as error:
+            raise damaged(self, slide_id, name, error) from error
 
     def _save(
         self,
-        name: str,
+        name: ResultName,
         result: ExteriorMap | Priors | Prediction | Glands,
         fingerprint: str,
         seconds: float | None,
@@ -852,7 +984,7 @@ class Project:
         """Save one result with its facts."""
         self.require_writable()
         if seconds is None:
-            seconds = (self.facts(result.slide_id, name) or {}).get("seconds", 0.0)
+            seconds = (self.sound_facts(result.slide_id, name) or {}).get("seconds", 0.0)
         with self.saving(result.slide_id, name) as store:
             save = getattr(store, f"save_{name}")
             save(result, fingerprint=fingerprint, seconds=seconds, **facts)
@@ -870,7 +1002,7 @@ class Project:
     def _with_mpp(self, entry: SlideEntry, slide: Slide) -> SlideEntry:
         """Give a slide another pixel size, as long as nothing was made with the former one."""
         ids = [e.id for e in (entry, *self.regions_of(entry.id))]
-        results = ("exterior", "priors", "prediction")
+        results: tuple[ResultName, ...] = ("exterior", "priors", "prediction")
         if any(self.facts(slide_id, name) for slide_id in ids for name in results):
             raise GlandsError(
                 f"{entry.name} has results made with {entry.mpp:g} µm/px ({entry.mpp_source}): to "
@@ -914,10 +1046,14 @@ class Project:
                 removed=[changed(entry) for entry in self._content.removed],
             )
 
-    def _loaded(self, load: Callable[[], T | None], slide_id: str, step: str) -> T:
-        with self._saving:  # a result is replaced by renaming folders: not while it is read
-            result = load()
+    def _loaded(self, load: Callable[[SlideStore], T | None], slide_id: str, name: ResultName) -> T:
+        # A result is replaced by renaming folders: not while it is read.
+        with self._undamaged(slide_id, name), self._saving:
+            result = load(self._store(slide_id))
+            if result is not None:
+                _check_belonging(result.slide_id, result.grid, self.entry(slide_id))
         if result is None:
+            step = "prediction" if name == "glands" else name
             raise GlandsError(_missing(self.entry(slide_id).name, step))
         return result
 
@@ -936,13 +1072,27 @@ class Project:
 
     def _recover(self, version: int) -> None:
         """Tidy up after a process that died, and bring an older project up to date."""
-        shutil.rmtree(self._staging, ignore_errors=True)
-        models.recover(self.path / "models")
+        remove(self._staging)
+        models.recover(inside(self.path, "models"))
         for entry in self.slides:
-            self._store(entry.id).recover()
+            with suppress(GlandsError):  # told when its results are asked for
+                self._store(entry.id).recover()
+        with suppress(OSError):  # a safeguard, without which one can work too
+            schema.keep_previous(self.path / "project.json")
         if version < schema.SCHEMA_VERSION:
             schema.back_up(self.path / "project.json", version)
             schema.write_project_file(self.path / "project.json", self._content)
+
+
+def _check_belonging(slide_id: str, grid: Grid, entry: SlideEntry) -> None:
+    """Refuse a result that was made of another slide, or with another pixel size."""
+    if slide_id != entry.id:
+        raise GlandsError(f"it is that of the slide {slide_id}")
+    if not math.isclose(grid.slide_mpp, entry.mpp, rel_tol=1e-9):
+        raise GlandsError(
+            f"it was made with {grid.slide_mpp:g} µm/px, but the project says {entry.mpp:g} µm/px "
+            "of the slide"
+        )
 
 
 def _decided(table: Iterable[dict[str, Any]]) -> bool:

@@ -16,26 +16,18 @@ import numpy as np
 
 from napari_glands.atomic import staging_folder
 from napari_glands.errors import GlandsError
-from napari_glands.project.fingerprint import arrays_digest, digest
-from napari_glands.project.label_folders import (
-    LabelFolders,
-    add_array,
-    facts_in,
-    grid_of,
-    read_array,
-    row_properties,
-    write_facts,
-)
-from napari_glands.settings import Settings
+from napari_glands.project.facts import read_facts, table_rows
+from napari_glands.project.fingerprint import arrays_digest
+from napari_glands.project.label_folders import LabelFolders, Saved, finish, row_properties
+from napari_glands.project.legacy import check_glands, check_prediction
 from napari_glands.slides.blocks import is_large
+from napari_glands.stored import digest
 
 if TYPE_CHECKING:
     from napari_glands.priors.gland import Glands
     from napari_glands.segmentation.result import Prediction
 
-__all__ = ["GlandStore"]
-
-_CHUNKS = (512, 512)
+__all__ = ["GlandStore", "joined_facts"]
 
 
 class GlandStore(LabelFolders):
@@ -67,13 +59,14 @@ class GlandStore(LabelFolders):
                 result,
                 {1: {"class": "gland"}},
                 {**facts, "content": content, "found": found},
+                probability=result.probability,
             )
-            add_array(prediction, "probability", result.probability, _CHUNKS)
             curated = bool(glands.decided.any())
             self.publish(
                 self._glands_folder(staging, glands, content, found, curated=curated, **facts)
             )
             self.publish(prediction)
+        self.drop("decisions")  # the glands have them
 
     def save_glands(self, glands: Glands, **facts: Any) -> None:
         """Save glands of the saved prediction as the user left them; `facts` are kept with them."""
@@ -81,7 +74,7 @@ class GlandStore(LabelFolders):
         facts = {name: prediction[name] for name in ("model", "slide_name")} | facts
         found = prediction.get("found") or (self.facts("glands") or {}).get("found")
         if found is None:  # a folder from before glands had states: they are as they were found
-            found = arrays_digest(self._labels())
+            found = arrays_digest(self._labels(self._saved("glands")))
         with staging_folder(self._staging) as staging:
             self.publish(
                 self._glands_folder(staging, glands, prediction["content"], found, **facts)
@@ -94,10 +87,12 @@ class GlandStore(LabelFolders):
         glands: Path,
         content: str,
         facts: Mapping[str, Any],
+        former: Glands | None,
     ) -> None:
         """Put the prediction of a large slide, whose arrays are built, into place.
 
-        Its glands have no states: a slide of that size is corrected in regions.
+        Its glands have no states: a slide of that size is corrected in regions. What the user
+        decided when it was worked on at a coarser resolution is kept beside them, as it was.
 
         Parameters
         ----------
@@ -109,11 +104,28 @@ class GlandStore(LabelFolders):
             Digest of the probability and the glands.
         facts
             Kept with both.
+        former
+            Glands with decisions of the user (`load_former_glands`); None without any.
         """
         common = {"model": result.model, "slide_name": result.slide_name, "content": content}
+        if former is not None:
+            with staging_folder(self._staging) as staging:
+                self.publish(self._decisions_folder(staging, former))
         for folder in (glands, prediction):
-            write_facts(folder, result, {**common, **facts})
+            finish(folder, result, {**common, **facts})
             self.publish(folder)
+
+    def _decisions_folder(self, staging: Path, glands: Glands) -> Path:
+        """Build the folder of glands that the user decided on, and of those only."""
+        from napari_glands.priors.curated import DECIDED
+
+        rows = [asdict(row) for row in glands.table if row.state in DECIDED]
+        labels = np.where(glands.decided, glands.labels, 0).astype(np.int32)
+        content = digest([arrays_digest(labels), rows])
+        own = {"stateful": True, "curated": True, "fingerprint": "", "seconds": 0.0}
+        of = {"model": glands.model, "slide_name": glands.slide_name, "prediction": ""}
+        facts = {"table": table_rows(rows), "content": content, **own, **of}
+        return self._build(staging, "decisions", labels, glands, row_properties(rows), facts)
 
     def _glands_folder(
         self, staging: Path, glands: Glands, prediction: str, found: str, **facts: Any
@@ -123,7 +135,7 @@ class GlandStore(LabelFolders):
         `counts` is the content of the prediction with those of its glands that count: the same
         as its own as long as these are the ones that were found.
         """
-        table = [asdict(row) for row in glands.table]
+        table = table_rows([asdict(row) for row in glands.table])
         used = np.where(glands.used, glands.labels, 0).astype(np.int32)
         counted = arrays_digest(used)
         own = {
@@ -146,94 +158,104 @@ class GlandStore(LabelFolders):
         ``content`` and ``count`` are those of the glands that count; ``probability`` is the
         content of what the network said.
         """
-        facts, glands = self.facts("prediction"), self.gland_facts()
-        if facts is None or glands is None:
-            return None
-        effective = {"content": glands["counts"], "count": glands["count"]}
-        return {**facts, **effective, "probability": facts["content"]}
+        return joined_facts(self.facts("prediction"), self.facts("glands"))[0]
 
     def gland_facts(self) -> dict[str, Any] | None:
         """Return the facts of the glands; None when they are absent or of another prediction."""
-        prediction, glands = self.facts("prediction"), self.facts("glands")
-        if prediction is None or glands is None:
-            return None
-        facts = {**_without_states(glands), **glands}
-        # Both are moved into place one after the other: a pair that does not match is no result.
-        return facts if facts["prediction"] == prediction["content"] else None
+        return joined_facts(self.facts("prediction"), self.facts("glands"))[1]
 
     def load_prediction(self) -> Prediction | None:
         """Load the prediction with those of its glands that count; None when absent."""
-        facts = self.gland_facts()
-        loaded = self._load("prediction")
-        if facts is None or loaded is None:
+        facts, saved = self.gland_facts(), self._saved("prediction")
+        if facts is None or saved is None:
             return None
-        labels = self._labels()
+        labels = self._labels(self._saved("glands"))
+        probability: Any = saved.array("probability")
+        check_prediction(saved, probability, labels)
         if facts["stateful"]:
             from napari_glands.priors.curated import USED
 
             kept = [row["id"] for row in facts["table"] if row["state"] in USED]
             labels = np.where(np.isin(labels, kept), labels, 0).astype(np.int32)
-        return _prediction(*loaded, labels)
+        return _prediction(saved.facts, probability, labels)
 
     def load_glands(self) -> Glands | None:
-        """Load the glands with their states; None when absent.
-
-        Raises
-        ------
-        GlandsError
-            For a slide that is too large to be looked through gland by gland.
-        """
-        facts = self.gland_facts()
-        loaded = self._load("prediction")
-        if facts is None or loaded is None:
+        """Load the glands with their states; None when absent, as of a large slide."""
+        facts, saved = self.gland_facts(), self._saved("prediction")
+        if facts is None or saved is None or is_large(facts["grid"]):
             return None
-        if is_large(grid_of(facts)):
-            raise GlandsError(
-                f"{facts['slide_name']} is too large to look through gland by gland: draw regions "
-                "on it, and look through those."
-            )
+        labels = self._labels(self._saved("glands"))
+        probability: Any = saved.array("probability")
+        check_prediction(saved, probability, labels)
         if not facts["stateful"]:
             from napari_glands.segmentation.curation import curated_glands
 
-            return curated_glands(_prediction(*loaded, self._labels()))
-        probability = read_array(loaded[0], "probability")
-        return _glands(self._labels(), facts, np.rint(probability * 255).astype(np.uint8))
+            return curated_glands(_prediction(saved.facts, probability, labels))
+        return _glands(labels, facts, np.rint(probability * 255).astype(np.uint8))
 
     def load_former_glands(self) -> Glands | None:
         """Load what a new prediction has to respect; None where the user decided nothing.
 
         Also of glands whose prediction was lost, because a process died while it was replaced.
         """
-        facts = self.facts("glands")
-        if facts is None or not facts.get("curated"):
+        saved = self._saved("glands")
+        if saved is None or not saved.facts.get("stateful"):
+            saved = self._saved("decisions")
+        if saved is None or not saved.facts.get("curated"):
             return None
-        labels = self._labels()
-        return _glands(labels, facts, np.zeros(labels.shape, np.uint8))
+        labels = self._labels(saved)
+        return _glands(labels, saved.facts, np.zeros(labels.shape, np.uint8))
 
     def load_gland_backup(self, folder: Path) -> Glands:
-        """Load glands from one of the `backups`, beside the present probability."""
-        facts = facts_in(folder)
-        labels = read_array(folder, "0", np.int32)
-        present = self.load_glands()
+        """Load glands from one of the `backups`, beside the present probability if it fits."""
+        saved = Saved(folder, read_facts(folder, "glands"))
+        facts, labels = saved.facts, self._labels(saved)
+        try:
+            present = self.load_glands()
+        except GlandsError:  # it is damaged, which may be why the copy is asked for
+            present = None
         if "table" not in facts:  # a copy of a folder from before glands had states
-            facts = {**facts, "table": _proposed(labels, grid_of(facts).pixel_area_um2)}
-        if present is not None and present.grid == grid_of(facts):
+            facts = {**facts, "table": _proposed(labels, facts["grid"].pixel_area_um2)}
+        if present is not None and present.grid == facts["grid"]:
             return _glands(labels, facts, present.probability)
         return _glands(labels, facts, np.zeros(labels.shape, np.uint8))
 
     def other_probabilities(self, result: Prediction) -> list[np.ndarray]:
         """Return the saved probability where another model gave it at the grid of `result`."""
-        loaded = self._load("prediction")
-        if loaded is None:
+        try:
+            saved = self._saved("prediction")
+            if saved is None or saved.facts["model"] == result.model:
+                return []
+            if saved.facts["grid"] != result.grid:
+                return []
+            return [np.asarray(saved.array("probability"))]
+        except GlandsError:  # it is replaced now
             return []
-        folder, facts = loaded
-        if facts["model"] == result.model or grid_of(facts) != result.grid:
-            return []
-        return [read_array(folder, "probability")]
 
-    def _labels(self) -> np.ndarray:
-        folder, _ = self._load("glands") or (self.folder / "labels" / "glands", None)
-        return read_array(folder, "0", np.int32)
+    def _labels(self, saved: Saved | None) -> Any:
+        """Return the label image of saved glands."""
+        if saved is None:
+            raise GlandsError(f"the folder {self.folder / 'labels' / 'glands'} is missing")
+        labels = saved.array("0")
+        check_glands(saved, labels)
+        return labels.astype(np.int32) if isinstance(labels, np.ndarray) else labels
+
+
+def joined_facts(
+    prediction: dict[str, Any] | None, glands: dict[str, Any] | None
+) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+    """Return the facts of a prediction and of its glands, from what each folder says.
+
+    Both are None where one is absent: they are moved into place one after the other, and a pair
+    that does not match is no result.
+    """
+    if prediction is None or glands is None:
+        return None, None
+    of_glands = {**_without_states(glands), **glands}
+    if of_glands["prediction"] != prediction["content"]:
+        return None, None
+    effective = {"content": of_glands["counts"], "count": of_glands["count"]}
+    return {**prediction, **effective, "probability": prediction["content"]}, of_glands
 
 
 def _without_states(facts: dict[str, Any]) -> dict[str, Any]:
@@ -257,17 +279,17 @@ def _proposed(labels: np.ndarray, pixel_area: float) -> list[dict[str, Any]]:
     ]
 
 
-def _prediction(folder: Path, facts: dict[str, Any], glands: np.ndarray) -> Prediction:
+def _prediction(facts: dict[str, Any], probability: Any, glands: Any) -> Prediction:
     from napari_glands.segmentation.result import Prediction
 
     return Prediction(
         slide_id=facts["slide_id"],
         slide_name=facts["slide_name"],
-        grid=grid_of(facts),
-        probability=read_array(folder, "probability"),
+        grid=facts["grid"],
+        probability=probability,
         glands=glands,
         model=facts["model"],
-        settings=Settings.model_validate(facts["settings"]),
+        settings=facts["settings"],
     )
 
 
@@ -276,10 +298,10 @@ def _glands(labels: np.ndarray, facts: dict[str, Any], probability: np.ndarray) 
 
     return Glands(
         facts["slide_id"],
-        grid_of(facts),
+        facts["grid"],
         labels,
         tuple(Gland(**row) for row in facts["table"]),
-        Settings.model_validate(facts["settings"]),
+        facts["settings"],
         probability=probability,
         model=facts["model"],
         slide_name=facts["slide_name"],

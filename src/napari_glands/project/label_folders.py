@@ -7,43 +7,40 @@ attribute ``napari_glands``, so that a result is one folder, replaced in one mov
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+from pydantic import TypeAdapter
 
 from napari_glands.atomic import (
     existing_folder,
-    read_json,
     recover_folders,
+    remove,
     replace_folder,
     staging_folder,
     write_json,
 )
 from napari_glands.errors import GlandsError
+from napari_glands.project.facts import ResultName, read_facts, write_facts
+from napari_glands.project.paths import inside
+from napari_glands.project.stored_files import CheckedArray, StoredFiles, note_files, open_checked
 from napari_glands.settings import Settings
 from napari_glands.slides.blocks import is_large
 from napari_glands.slides.grid import Grid
+from napari_glands.stored import checked, read_json
 
-__all__ = [
-    "ATTRIBUTE",
-    "LabelFolders",
-    "add_array",
-    "facts_in",
-    "grid_of",
-    "make_group",
-    "read_array",
-    "row_properties",
-    "write_facts",
-]
+__all__ = ["LabelFolders", "Saved", "add_array", "finish", "make_group", "row_properties"]
 
-ATTRIBUTE = "napari_glands"
 # Copies of what the method found, before it finds something else.
 _PASSING, _MOST_PASSING = "-found", 5
+_CHUNK = 512
+_ATTRIBUTES = TypeAdapter(dict[str, Any])
+_LISTED = TypeAdapter(list[str])
 
 
 class Result(Protocol):
@@ -79,55 +76,62 @@ class LabelFolders:
 
     def recover(self) -> None:
         """Tidy up after a process that died while it replaced a result."""
-        recover_folders(self.folder / "labels")
+        recover_folders(inside(self.folder, "labels"))
 
-    def facts(self, name: str) -> dict[str, Any] | None:
+    def facts(self, name: ResultName) -> dict[str, Any] | None:
         """Return the saved facts of a result (fingerprint, content, …); None when absent."""
-        folder = existing_folder(self.folder / "labels" / name)
-        return None if folder is None else facts_in(folder)
+        folder = self.place(name)
+        return None if folder is None else read_facts(folder, name)
 
-    def levels(self, name: str) -> tuple[Any, ...]:
-        """Return the pyramid of a result's label image, arrays on the disk; empty when absent."""
-        import zarr
+    def levels(self, name: ResultName) -> tuple[Any, ...]:
+        """Return the pyramid of a result's label image, arrays on the disk; empty when absent.
 
-        folder = existing_folder(self.folder / "labels" / name)
-        if folder is None:
+        That its files are all there is looked at; what is in them is not read for it.
+        """
+        saved = self._saved(name)
+        if saved is None:
             return ()
-        try:
-            group = zarr.open_group(folder, mode="r")
-            datasets: Any = group.attrs["multiscales"]
-            return tuple(group[dataset["path"]] for dataset in datasets[0]["datasets"])
-        except (OSError, KeyError, ValueError) as error:
-            raise GlandsError(
-                f"The saved result {folder} is damaged ({error}): delete that folder and run its "
-                "step again."
-            ) from error
+        saved.files.check_sizes()
+        count = sum(path.name.isdecimal() for path in saved.folder.iterdir())
+        return tuple(open_checked(saved.files, str(n)).array for n in range(count))
 
-    def back_up(self, name: str, *, passing: bool = False) -> Path | None:
+    def place(self, name: ResultName) -> Path | None:
+        """Return where a result is now; None when it is absent."""
+        return existing_folder(inside(self.folder, "labels", name))
+
+    def back_up(self, name: ResultName, *, passing: bool = False) -> Path | None:
         """Copy a result to a dated folder beside this one and return it; None when absent.
 
         Of `passing` copies, in which the user decided nothing, only the last five are kept.
         """
-        folder = existing_folder(self.folder / "labels" / name)
+        folder = self.place(name)
         if folder is None:
             return None
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
         kept = self._backups / f"{name}-{stamp}{_PASSING if passing else ''}"
         with staging_folder(self._staging) as staging:
-            shutil.copytree(folder, staging / kept.name)
+            copy = _linked if self._is_large(folder, name) else shutil.copy2
+            shutil.copytree(folder, staging / kept.name, symlinks=True, copy_function=copy)
             replace_folder(staging / kept.name, kept)
         if passing:
             for old in sorted(self._backups.glob(f"{name}-*{_PASSING}"))[:-_MOST_PASSING]:
-                shutil.rmtree(old, ignore_errors=True)
+                remove(old)
         return kept
 
     def backups(self, name: str) -> list[Path]:
         """Return the copies made of a result, the latest first."""
         return sorted(self._backups.glob(f"{name}-*"), reverse=True)
 
+    @staticmethod
+    def _is_large(folder: Path, name: ResultName) -> bool:
+        try:
+            return is_large(read_facts(folder, name)["grid"])
+        except GlandsError:
+            return False
+
     @property
     def _backups(self) -> Path:
-        return self.folder.with_suffix(".backups")
+        return inside(self.folder.parent, self.folder.with_suffix(".backups").name)
 
     def _build(
         self,
@@ -137,53 +141,116 @@ class LabelFolders:
         result: Result,
         properties: Mapping[int, Mapping[str, Any]],
         facts: Mapping[str, Any],
+        **arrays: np.ndarray,
     ) -> Path:
-        """Write a label image with its facts into the staging folder and return its folder."""
+        """Write a label image, more arrays and their facts, and return their folder."""
         from napari_glands.export import write_labels
 
         write_labels(staging, name, labels, result.grid, properties=properties, ngff="0.4")
         folder = staging / "labels" / name
-        write_facts(folder, result, facts)
+        for path, array in arrays.items():
+            add_array(folder, path, array)
+        finish(folder, result, facts)
         return folder
 
     def publish(self, built: Path) -> None:
         """Move a finished label folder to its place and list it."""
-        labels = self.folder / "labels"
+        labels = inside(self.folder, "labels")
         make_group(self.folder)
         make_group(labels)
-        replace_folder(built, labels / built.name)
-        listed = read_json(labels / ".zattrs").get("labels", [])
+        replace_folder(built, inside(labels, built.name))
+        listed = _listed(labels)
         if built.name not in listed:
             write_json(labels / ".zattrs", {"labels": [*listed, built.name]})
 
-    def _load(self, name: str) -> tuple[Path, dict[str, Any]] | None:
-        facts = self.facts(name)
-        folder = existing_folder(self.folder / "labels" / name)
-        return None if facts is None or folder is None else (folder, facts)
+    def drop(self, name: ResultName) -> None:
+        """Remove a result, if it is there."""
+        labels = inside(self.folder, "labels")
+        if inside(labels, name).exists():
+            write_json(labels / ".zattrs", {"labels": [n for n in _listed(labels) if n != name]})
+            remove(inside(labels, name))
+
+    def _saved(self, name: ResultName) -> Saved | None:
+        """Return a saved result; None when it is absent."""
+        folder = self.place(name)
+        return None if folder is None else Saved(folder, read_facts(folder, name))
 
 
-def write_facts(folder: Path, result: Result, facts: Mapping[str, Any]) -> None:
-    """Write what is known of a result beside its pixels."""
-    attributes = read_json(folder / ".zattrs")
-    attributes[ATTRIBUTE] = {
-        "slide_id": result.slide_id,
-        "grid": asdict(result.grid),
-        "settings": result.settings.model_dump(mode="json"),
-        "saved": datetime.now(UTC).isoformat(timespec="seconds"),
-        **facts,
-    }
-    write_json(folder / ".zattrs", attributes)
+class Saved:
+    """A result on the disk.
+
+    Parameters
+    ----------
+    folder
+        Where it is.
+    facts
+        What is known of it.
+
+    Attributes
+    ----------
+    files
+        What is known of its files.
+    """
+
+    def __init__(self, folder: Path, facts: dict[str, Any]) -> None:
+        self.folder, self.facts = folder, facts
+        self.files = StoredFiles(folder, facts.get("files"))
+
+    def has(self, path: str) -> bool:
+        """Tell whether it has an array."""
+        return (self.folder / path).exists()
+
+    def array(self, path: str) -> np.ndarray | CheckedArray:
+        """Return an array (…, y, x) as it was saved.
+
+        That of a large slide is read, and checked, part by part, when it is used.
+
+        Raises
+        ------
+        GlandsError
+            When it is missing, changed, or not of the shape that the facts tell.
+        """
+        array, shape = open_checked(self.files, path), self.facts["grid"].shape
+        if array.shape[-2:] != shape:
+            raise GlandsError(
+                f"the array {self.folder / path} has {array.shape[-2:]} pixels, not {shape}"
+            )
+        if is_large(shape):
+            return array
+        try:
+            return array[...]
+        except GlandsError:
+            raise
+        except Exception as error:  # zarr's codecs raise many kinds on damaged chunks
+            raise GlandsError(
+                f"the array {self.folder / path} cannot be read ({type(error).__name__})"
+            ) from error
 
 
-def facts_in(folder: Path) -> dict[str, Any]:
-    """Return the facts saved with a result, or with a copy of one."""
+def _linked(source: str, target: str) -> None:
+    """Give a file a second name: results are replaced as a whole, and never written into.
+
+    A copy of what is large costs neither time nor room that way.
+    """
     try:
-        return dict(read_json(folder / ".zattrs")[ATTRIBUTE])
-    except (OSError, ValueError, KeyError) as error:
-        raise GlandsError(
-            f"The saved result {folder} is damaged ({error}): delete that folder and run its "
-            "step again."
-        ) from error
+        os.link(source, target)
+    except OSError:  # not every file system can
+        shutil.copy2(source, target)
+
+
+def finish(folder: Path, result: Result, facts: Mapping[str, Any]) -> None:
+    """Note the files of a result whose arrays are written, and write its facts."""
+    files = facts.get("files") or note_files(folder)
+    write_facts(folder, result.slide_id, result.grid, result.settings, {**facts, "files": files})
+
+
+def _listed(labels: Path) -> list[str]:
+    """Return which label images a group lists; one that cannot be read is begun anew."""
+    path = labels / ".zattrs"
+    try:
+        return checked(_LISTED, checked(_ATTRIBUTES, read_json(path), path).get("labels", []), path)
+    except (GlandsError, FileNotFoundError):
+        return []
 
 
 def make_group(folder: Path) -> None:
@@ -192,34 +259,13 @@ def make_group(folder: Path) -> None:
         write_json(folder / ".zgroup", {"zarr_format": 2})
 
 
-def add_array(folder: Path, name: str, array: np.ndarray, chunks: tuple[int, ...]) -> None:
-    """Put one more array into a result's folder."""
+def add_array(folder: Path, name: str, array: np.ndarray) -> None:
+    """Put one more array (…, y, x) into a result's folder, in chunks of 512 × 512."""
     import zarr
 
     group = zarr.open_group(folder, mode="r+", zarr_format=2)
-    fitting = tuple(max(1, min(c, n)) for c, n in zip(chunks, array.shape, strict=True))
-    group.create_array(name, data=np.ascontiguousarray(array), chunks=fitting)
-
-
-def read_array(folder: Path, name: str, dtype: Any = None) -> np.ndarray:
-    """Read an array from a result's folder; that of a large slide is read part by part, later."""
-    import zarr
-
-    try:
-        array: Any = zarr.open_array(folder / name, mode="r")
-        return array if is_large(array.shape[-2:]) else np.asarray(array[...], dtype)
-    except (OSError, KeyError, ValueError, RuntimeError) as error:
-        raise GlandsError(
-            f"The saved result {folder / name} is damaged ({error}): delete the folder {folder} "
-            "and run its step again."
-        ) from error
-
-
-def grid_of(facts: Mapping[str, Any]) -> Grid:
-    """Return how the arrays of a result lie on its slide."""
-    grid = facts["grid"]
-    origin = tuple(grid.get("origin", (0, 0)))  # not in folders from before there were regions
-    return Grid(tuple(grid["shape"]), tuple(grid["slide_shape"]), grid["slide_mpp"], origin)
+    chunks = (*[1] * (array.ndim - 2), *(max(1, min(_CHUNK, n)) for n in array.shape[-2:]))
+    group.create_array(name, data=np.ascontiguousarray(array), chunks=chunks)
 
 
 def row_properties(rows: list[dict[str, Any]]) -> dict[int, dict[str, Any]]:

@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import platform
 from datetime import UTC, datetime
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+from pydantic import TypeAdapter
+from typing_extensions import TypedDict
 
 from napari_glands.atomic import write_json
+from napari_glands.errors import GlandsError
+from napari_glands.stored import Whole, checked, read_json
 
 __all__ = ["ProjectLock"]
+
+
+class _Owner(TypedDict):
+    """Who holds the lock."""
+
+    pid: Whole
+    host: str
+    since: str
+
+
+_OWNER = TypeAdapter(_Owner)
 
 
 class ProjectLock:
@@ -57,8 +71,8 @@ class ProjectLock:
 
     def _owner(self) -> str:
         try:
-            owner = json.loads(self._owner_file.read_text(encoding="utf-8"))
+            owner = checked(_OWNER, read_json(self._owner_file), self._owner_file)
             since = datetime.fromisoformat(owner["since"]).astimezone().strftime("%d %b, %H:%M")
             return f"another program (process {owner['pid']} on {owner['host']}, since {since})"
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, OverflowError, GlandsError):
             return "another program"

@@ -9,6 +9,7 @@ from pathlib import Path
 from napari_glands.errors import GlandsError
 from napari_glands.progress import CancelToken, Event, Report, ignore
 from napari_glands.project.folder import Project
+from napari_glands.project.registry import has_pixels
 from napari_glands.project.schema import SlideEntry
 from napari_glands.settings import Settings
 from napari_glands.slides.checksums import file_checksum
@@ -29,8 +30,8 @@ def image_path(project: Project, entry: SlideEntry) -> Path:
 
 
 def missing_images(project: Project) -> list[SlideEntry]:
-    """Return the slides whose image is not where it was."""
-    return [entry for entry in project.slides if not image_path(project, entry).exists()]
+    """Return the slides whose image is not where it was, and not copied into the project."""
+    return [entry for entry in project.slides if not has_pixels(entry, project.path)]
 
 
 def reachable(
@@ -43,7 +44,7 @@ def reachable(
     GlandsError
         When none is.
     """
-    gone = [entry for entry in entries if not image_path(project, entry).exists()]
+    gone = [entry for entry in entries if not has_pixels(entry, project.path)]
     there = [entry for entry in entries if entry not in gone]
     if entries and not there:
         raise GlandsError(
@@ -61,7 +62,7 @@ def same_exterior(
     project: Project, settings: Settings, entry: SlideEntry, among: Sequence[SlideEntry]
 ) -> bool:
     """Tell whether a slide's exterior map is what `among` these slides, or all, it would be."""
-    saved = (project.facts(entry.id, "exterior") or {}).get("fingerprint")
+    saved = (project.sound_facts(entry.id, "exterior") or {}).get("fingerprint")
     return saved in (
         project.exterior_fingerprint(settings, entry.id),
         project.exterior_fingerprint(settings, entry.id, among),
@@ -75,7 +76,7 @@ def same_model(
     saved = project.model_facts(name)
     if saved is None or not saved["finished"]:
         return False
-    there = [entry for entry in having if image_path(project, entry).exists()]
+    there = [entry for entry in having if has_pixels(entry, project.path)]
     return saved["fingerprint"] in (
         project.train_fingerprint(settings, [entry.id for entry in having]),
         project.train_fingerprint(settings, [entry.id for entry in there]),
@@ -126,8 +127,12 @@ class _Search:
 
     def __init__(self, project: Project, report: Report, cancel: CancelToken) -> None:
         self.project, self.report, self.cancel = project, report, cancel
-        # Regions are where their slide is.
-        self.left = [entry for entry in missing_images(project) if entry.region is None]
+        # Regions are where their slide is; also images of which the project has a copy are found.
+        self.left = [
+            entry
+            for entry in project.slides
+            if entry.region is None and not image_path(project, entry).exists()
+        ]
         self.found: list[SlideEntry] = []
         self._moves: list[tuple[Path, Path]] = []
         self._count = len(self.left)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import re
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NotRequired
+
+from pydantic import TypeAdapter
+from typing_extensions import TypedDict
 
 from napari_glands.atomic import (
     existing_folder,
@@ -16,18 +17,55 @@ from napari_glands.atomic import (
 )
 from napari_glands.errors import GlandsError
 from napari_glands.project.fingerprint import folder_digest
+from napari_glands.project.paths import inside
+from napari_glands.stored import checked, is_plain_name, read_json
 
 if TYPE_CHECKING:
     from napari_glands.segmentation import Model
 
-__all__ = ["facts", "keep", "load", "names", "previous_name", "recover", "save", "start_name"]
+__all__ = [
+    "check_name",
+    "facts",
+    "keep",
+    "load",
+    "names",
+    "previous_name",
+    "recover",
+    "save",
+    "start_name",
+]
 
 _FACTS = "project.json"
 
 
+class _Facts(TypedDict):
+    """What the project knows of a model."""
+
+    fingerprint: str
+    content: str
+    finished: bool
+    start: NotRequired[str]
+
+
+_ADAPTER = TypeAdapter(_Facts)
+
+
 def names(folder: Path) -> list[str]:
     """Return the names of the models in a folder."""
-    return sorted(path.parent.name for path in folder.glob(f"*/{_FACTS}"))
+    found = (path.parent for path in folder.glob(f"*/{_FACTS}"))
+    return sorted(p.name for p in found if is_plain_name(p.name) and not p.is_symlink())
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that is not fit for a folder.
+
+    Raises
+    ------
+    GlandsError
+        When it is not.
+    """
+    if not is_plain_name(name):
+        raise GlandsError(f"{name!r} is no name for a model: use letters, digits, -, _ and dots.")
 
 
 def previous_name(name: str) -> str:
@@ -49,10 +87,10 @@ def start_name(folder: Path, name: str) -> str:
 
 def keep(folder: Path, name: str, staging: Path) -> None:
     """Copy a model to its previous name, in place of the one that was there."""
-    found = existing_folder(folder / name)
+    found = existing_folder(inside(folder, name))
     if found is not None:
-        shutil.copytree(found, staging)
-        replace_folder(staging, folder / previous_name(name))
+        shutil.copytree(found, staging, symlinks=True)
+        replace_folder(staging, inside(folder, previous_name(name)))
 
 
 def save(
@@ -71,17 +109,9 @@ def save(
     start
         Content of the model that it goes on from; empty for none.
 
-    Raises
-    ------
-    GlandsError
-        When the name is not fit for a folder.
     """
     from napari_glands.segmentation import save_model
 
-    if not re.fullmatch(r"[\w][\w.-]*", target.name):
-        raise GlandsError(
-            f"{target.name!r} is no name for a model: use letters, digits, -, _ and dots."
-        )
     save_model(model, staging)
     content = folder_digest(staging)
     write_json(
@@ -101,24 +131,46 @@ def load(folder: Path, name: str) -> Model:
     """
     from napari_glands.segmentation import load_model
 
-    found = existing_folder(folder / name)
+    found = existing_folder(inside(folder, name))
     if found is None:
         have = ", ".join(names(folder)) or "none yet"
         raise GlandsError(f"The project has no model {name!r} (it has: {have}): train one first.")
+    known = facts(folder, name)
+    if known is not None and _content(found) != known["content"]:
+        raise GlandsError(
+            f"The saved model {found} is damaged: its files are not what was saved. "
+            f"{_advice(found)}"
+        )
     return load_model(found)
 
 
 def facts(folder: Path, name: str) -> dict[str, Any] | None:
     """Return fingerprint, content, ``finished`` and start of a model; None when absent."""
-    found = existing_folder(folder / name)
+    found = existing_folder(inside(folder, name))
     if found is None:
         return None
     try:
-        return dict(json.loads((found / _FACTS).read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
+        known = checked(_ADAPTER, read_json(found / _FACTS), found / _FACTS)
+    except (GlandsError, FileNotFoundError) as error:
         raise GlandsError(
-            f"The saved model {found} is damaged ({error}): delete that folder and train again."
+            f"The saved model {found} is damaged ({str(error).rstrip('.')}). {_advice(found)}"
         ) from error
+    return {**known}
+
+
+def _content(folder: Path) -> str:
+    """Return the digest of a model's own files, as it was when the model was saved."""
+    return folder_digest(folder, without=(_FACTS,))
+
+
+def _advice(found: Path) -> str:
+    kept = found.with_name(previous_name(found.name))
+    if kept.is_dir():
+        return (
+            f"Delete that folder and train again, or rename {kept.name}, the model before it, to "
+            f"{found.name}."
+        )
+    return "Delete that folder and train again."
 
 
 def recover(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import warnings
 from dataclasses import asdict
@@ -10,14 +11,15 @@ from typing import TYPE_CHECKING
 
 from napari_glands.atomic import replace_folder, staging_folder
 from napari_glands.errors import GlandsError
-from napari_glands.project.pixels import make_slide_group
+from napari_glands.project.paths import inside
+from napari_glands.project.pixels import copied_slide, has_copy, make_slide_group
 from napari_glands.project.schema import PartOfSlide, SlideEntry
 from napari_glands.settings import Settings
 
 if TYPE_CHECKING:
     from napari_glands.slides import Region, Slide
 
-__all__ = ["enter", "enter_region", "opened", "relocated", "reopen", "require_fit"]
+__all__ = ["enter", "enter_region", "has_pixels", "opened", "relocated", "reopen", "require_fit"]
 
 # Images up to this many pixels are copied into the project.
 COPY_PIXELS = 2048 * 2048
@@ -39,7 +41,7 @@ def enter(slide: Slide, project: Path, staging_root: Path) -> SlideEntry:
 
     Small images, and all that have no file, are copied; others are pointed to.
     """
-    target = project / "slides" / f"{slide.id}.zarr"
+    target = inside(project, "slides", f"{slide.id}.zarr")
     copied = slide.path is None or slide.shape[0] * slide.shape[1] <= COPY_PIXELS
     path = target if slide.path is None else slide.path.resolve()
     stored = _stored_path(path, project)
@@ -91,13 +93,24 @@ def enter_region(
     """
     part = PartOfSlide(of=entry.id, number=number, **asdict(region))
     slide = whole.crop(region, f"{entry.name} · region {number}")
-    target = project / "slides" / f"{slide.id}.zarr"
+    target = inside(project, "slides", f"{slide.id}.zarr")
     with staging_folder(staging_root) as staging:
         built = staging / target.name
         make_slide_group(built, slide, copied=False, source=entry.path)
         replace_folder(built, target)
     own = {"id": slide.id, "name": slide.name, "checksum": slide.checksum, "shape": slide.shape}
     return entry.model_copy(update={**own, "region": part})
+
+
+def has_pixels(entry: SlideEntry, project: Path) -> bool:
+    """Tell whether the image of a slide is where it was, or copied into the project."""
+    if (project / entry.path).exists():
+        return True
+    try:
+        name = entry.id if entry.region is None else entry.region.of
+        return has_copy(inside(project, "slides", f"{name}.zarr"))
+    except GlandsError:  # a link, told when the slide is opened
+        return False
 
 
 def reopen(entry: SlideEntry, project: Path) -> Slide:
@@ -108,20 +121,27 @@ def reopen(entry: SlideEntry, project: Path) -> Slide:
     GlandsError
         When its file is missing or its content has changed.
     """
-    path = project / entry.path
+    path, folder = project / entry.path, inside(project, "slides", f"{entry.id}.zarr")
+    own = path == folder
+    if (own or not path.exists()) and has_copy(folder):
+        return copied_slide(folder, entry, finest_only=not own)
     if not path.exists():
         raise GlandsError(
             f"The image of slide {entry.name} is not at {path} any more: put it back, or say where "
             f"it is now (Project.relocate({entry.id!r}, new_path))."
         )
+    if not (path.is_file() or path.is_dir()):
+        raise GlandsError(f"The image of slide {entry.name} at {path} is no file.")
     slide = _open(entry, path)
-    if path == project / "slides" / f"{entry.id}.zarr":
-        # The project's own copy of an array: named after the array it was made from.
-        slide._checksum = entry.checksum
-    elif slide.checksum != entry.checksum:
+    if slide.checksum != entry.checksum:
         raise GlandsError(
             f"{path} has changed since it was added to the project as {entry.name}: restore the "
             "former file, or add the new one as another slide under another name."
+        )
+    if not math.isclose(slide.mpp, entry.mpp, rel_tol=1e-9):
+        raise GlandsError(
+            f"{path} states {slide.mpp:g} µm/px, but the project says {entry.mpp:g} µm/px of "
+            f"{entry.name}: the project file was changed or is damaged."
         )
     return slide
 

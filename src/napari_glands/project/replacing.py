@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from napari_glands.project.facts import ResultName
 from napari_glands.project.folder import Project
 from napari_glands.project.missing import missing_images, same_exterior, same_model
 from napari_glands.project.schema import SlideEntry
@@ -138,7 +139,7 @@ class _Look:
         return [
             entry
             for entry in self.found_in
-            if project.facts(entry.id, "exterior")
+            if self._facts(entry, "exterior")
             and not same_exterior(project, self.settings, entry, self.found_in)
         ]
 
@@ -146,24 +147,25 @@ class _Look:
         project = self.project
         wanted = partial(project.priors_fingerprint, self.settings)
         old = self._outdated("priors", lambda e: wanted(e.id), self.found_in)
-        old += [e for e in remapped if e not in old and project.facts(e.id, "priors")]
+        old += [e for e in remapped if e not in old and self._facts(e, "priors")]
         if not self.replace_curated:
             return [e for e in old if not project.has_curated_priors(e.id)]
         mine = (project.has_curated_priors, project.has_grown_priors)
-        return old + [e for e in self.found_in if e not in old and any(f(e.id) for f in mine)]
+        others = [e for e in self.found_in if e not in old and self._facts(e, "priors")]
+        return old + [e for e in others if any(f(e.id) for f in mine)]
 
     def _models(self, upstream: bool) -> tuple[str, ...]:
         if self.project.model_facts(self.name) is None:
             return ()
         teaching = entries_for(self.project, "train")
-        having = [e for e in teaching if self.project.facts(e.id, "priors")]
+        having = [e for e in teaching if self._facts(e, "priors")]
         same = same_model(self.project, self.settings, self.name, having)
         return () if same and not upstream else (self.name,)
 
     def _glands(self, upstream: bool) -> list[SlideEntry]:
         content = (self.project.model_facts(self.name) or {}).get("content", "")
         if upstream:
-            return [e for e in self.there if self.project.facts(e.id, "prediction")]
+            return [e for e in self.there if self._facts(e, "prediction")]
         return self._outdated(
             "prediction",
             lambda e: self.project.prediction_fingerprint(self.settings, e.id, content),
@@ -172,25 +174,25 @@ class _Look:
 
     def _gland_count(self, entry: SlideEntry) -> tuple[int, int]:
         """Return how many glands of a slide would be replaced, and how many would stay."""
-        table = (self.project.facts(entry.id, "glands") or {}).get("table")
+        table = self._facts(entry, "glands").get("table")
         if not table:
             return self._facts(entry, "prediction").get("count", 0), 0
         kept = sum(row["state"] not in _UNDECIDED for row in table)
         return len(table) - kept, kept
 
     def _outdated(
-        self, result: str, wanted: Callable[[SlideEntry], str], entries: Sequence[SlideEntry]
+        self, result: ResultName, wanted: Callable[[SlideEntry], str], entries: Sequence[SlideEntry]
     ) -> list[SlideEntry]:
         """Return which slides have a result that is not the one that would be made."""
         return [
             entry
             for entry in entries
-            if self.project.facts(entry.id, result)
+            if self._facts(entry, result)
             and self._facts(entry, result).get("fingerprint") != wanted(entry)
         ]
 
-    def _facts(self, entry: SlideEntry, result: str) -> dict[str, Any]:
-        return self.project.facts(entry.id, result) or {}
+    def _facts(self, entry: SlideEntry, result: ResultName) -> dict[str, Any]:
+        return self.project.sound_facts(entry.id, result) or {}
 
 
 def _plural(count: int, noun: str) -> str:

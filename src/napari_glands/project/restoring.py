@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from napari_glands.errors import GlandsError
-from napari_glands.project.label_folders import facts_in
+from napari_glands.project.facts import read_facts
+from napari_glands.project.stored_files import StoredFiles
 
 if TYPE_CHECKING:
     from napari_glands.project.folder import Project
@@ -58,7 +59,8 @@ def versions(project: Project, slide_id: str) -> list[Version]:
     for name in _NAMES:
         for path in project.backups(slide_id, name):
             try:
-                facts = facts_in(path)
+                facts = read_facts(path, name)
+                StoredFiles(path, facts.get("files")).check_sizes()
                 saved = datetime.fromisoformat(facts["saved"])
                 counts = Counter(str(row["state"]) for row in facts.get("table", ()))
             except (GlandsError, KeyError, ValueError, TypeError):

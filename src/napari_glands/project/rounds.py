@@ -9,8 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from pydantic import TypeAdapter
 
+from napari_glands.errors import GlandsError
 from napari_glands.project.folder import Project
+from napari_glands.project.paths import inside
+from napari_glands.stored import Finite, Whole, read_bytes
 
 if TYPE_CHECKING:
     from napari_glands.priors.gland import Glands
@@ -44,12 +48,15 @@ class Change:
     slide_id: str
     model_before: str
     model: str
-    glands_before: int
-    glands: int
-    changed: float
-    certainty_before: float | None
-    certainty: float | None
-    decisions: Mapping[str, int]
+    glands_before: Whole
+    glands: Whole
+    changed: Finite
+    certainty_before: Finite | None
+    certainty: Finite | None
+    decisions: Mapping[str, Whole]
+
+
+_CHANGE = TypeAdapter(Change)
 
 
 def compare(before: Glands, after: Glands, decisions: Mapping[str, int]) -> Change:
@@ -102,11 +109,16 @@ def record_change(
 
 def changes_of(project: Project, slide_id: str) -> Iterator[Change]:
     """Go through what the rounds changed in a slide, the latest first."""
-    for file in sorted((project.path / "runs").glob(f"*-predict*/{_FILE}"), reverse=True):
-        for line in reversed(file.read_text(encoding="utf-8").splitlines()):
+    runs = inside(project.path, "runs")
+    for file in sorted(runs.glob(f"*-predict*/{_FILE}"), reverse=True):
+        try:
+            lines = read_bytes(file).decode("utf-8", "replace").splitlines()
+        except (GlandsError, FileNotFoundError):  # a record that nobody can read stops nobody
+            continue
+        for line in reversed(lines):
             try:
-                change = Change(**json.loads(line))
-            except (ValueError, TypeError):  # a line that a kill cut off
+                change = _CHANGE.validate_json(line)
+            except ValueError:  # a line that a kill cut off, or that was damaged
                 continue
             if change.slide_id == slide_id:
                 yield change

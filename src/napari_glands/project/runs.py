@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-import json
+import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,15 +13,32 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import IO, Any, Literal
 
+from pydantic import TypeAdapter
+from typing_extensions import TypedDict
+
 from napari_glands.atomic import write_json, write_text
+from napari_glands.errors import GlandsError
 from napari_glands.progress import Cancelled, CancelToken, Event, Report
 from napari_glands.project.commands import command_line, python_code
 from napari_glands.project.folder import Project
+from napari_glands.project.paths import inside
 from napari_glands.project.schema import StepRecord
 from napari_glands.settings import Settings
+from napari_glands.stored import checked, is_plain_name, read_json
 
-__all__ = ["Run", "recorded_run"]
+__all__ = ["Run", "end_killed_run", "recorded_run"]
 
+
+class _State(TypedDict):
+    """How a run stands: ``run.json``."""
+
+    step: str
+    fingerprint: str
+    status: Literal["running", "done", "cancelled", "failed"]
+
+
+_FILE = "run.json"
+_STATE = TypeAdapter(_State)
 _VERSIONS = ("napari-glands", "torch", "numpy", "scikit-image")
 
 
@@ -41,10 +58,15 @@ class Run:
     report: Report
 
     def drop_checkpoints(self) -> None:
-        """Remove what only resumed trainings need, here and in earlier runs: it is large."""
-        for pattern in ("*.ckpt", "*.safetensors"):
-            for file in self.folder.parent.glob(f"*/**/{pattern}"):
-                file.unlink(missing_ok=True)
+        """Remove what only a resumed training needs: it is large.
+
+        What other runs left for theirs stays, and what lies behind links, which are not this run's.
+        """
+        for here, folders, files in os.walk(self.folder):  # does not follow links
+            folders[:] = [name for name in folders if not Path(here, name).is_symlink()]
+            for name in files:
+                if name.endswith((".ckpt", ".safetensors")):
+                    Path(here, name).unlink(missing_ok=True)
 
 
 @contextmanager
@@ -81,7 +103,7 @@ def recorded_run(
     """
     folder = (resume and _unfinished(project, step, fingerprint)) or _new_folder(project, step)
     state = {"step": step, "fingerprint": fingerprint, "status": "running"}
-    write_json(folder / "run.json", state)
+    write_json(folder / _FILE, state)
     write_json(folder / "settings.json", settings.model_dump(mode="json"))
     line = command_line(project.path, step, settings, arguments)
     write_text(folder / "command.txt", line + "\n")
@@ -107,7 +129,7 @@ def recorded_run(
         finally:
             seconds = time.perf_counter() - clock
             log.line(f"{step} {status} after {seconds:.1f} s")
-            write_json(folder / "run.json", {**state, "status": status})
+            write_json(folder / _FILE, {**state, "status": status})
             record = StepRecord(
                 fingerprint=fingerprint,
                 status=status,
@@ -164,7 +186,8 @@ class _Log:
 def _new_folder(project: Project, step: str) -> Path:
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
     for n in range(1, 1000):
-        folder = project.path / "runs" / (f"{stamp}-{step}" + (f"-{n}" if n > 1 else ""))
+        name = f"{stamp}-{step}" + (f"-{n}" if n > 1 else "")
+        folder = inside(project.path, "runs", name)
         try:
             folder.mkdir(parents=True)
         except FileExistsError:
@@ -173,16 +196,42 @@ def _new_folder(project: Project, step: str) -> Path:
     raise RuntimeError("more than 999 runs of one step in one second")
 
 
+def end_killed_run(project: Project, step: str, fingerprint: str) -> bool:
+    """Note the end of the latest run of a step, if it was killed after it had made its result.
+
+    Returns
+    -------
+    bool
+        Whether there was such a run, of that fingerprint.
+    """
+    folder, state = _latest(project, step, fingerprint)
+    if folder is None or state is None or state["status"] != "running":
+        return False
+    write_json(folder / _FILE, {**state, "status": "done"})
+    return True
+
+
 def _unfinished(project: Project, step: str, fingerprint: str) -> Path | None:
     """Return the latest run of a step that was cut off and was to make the same."""
-    for file in sorted((project.path / "runs").glob(f"*-{step}*/run.json"), reverse=True):
-        try:
-            state = json.loads(file.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+    folder, state = _latest(project, step, fingerprint)
+    return None if state is None or state["status"] == "done" else folder
+
+
+def _latest(project: Project, step: str, fingerprint: str) -> tuple[Path | None, _State | None]:
+    """Return the latest run of a step with a fingerprint, and how it stands; those that cannot be
+    read, which are only records, are passed over.
+    """
+    runs = inside(project.path, "runs")
+    for file in sorted(runs.glob(f"*-{step}*/{_FILE}"), reverse=True):
+        if not is_plain_name(file.parent.name) or file.parent.is_symlink():
             continue
-        if state.get("step") == step and state.get("fingerprint") == fingerprint:
-            return None if state.get("status") == "done" else file.parent
-    return None
+        try:
+            state = checked(_STATE, read_json(file), file)
+        except (GlandsError, FileNotFoundError):
+            continue
+        if state["step"] == step and state["fingerprint"] == fingerprint:
+            return file.parent, state
+    return None, None
 
 
 def _versions() -> dict[str, str]:

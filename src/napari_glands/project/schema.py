@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import shutil
+import warnings
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from napari_glands.atomic import write_json
 from napari_glands.errors import GlandsError
 from napari_glands.settings import Settings
 from napari_glands.slides.grid import Region
-from napari_glands.slides.pixel_size import MppSource
+from napari_glands.slides.pixel_size import LARGEST, SMALLEST, MppSource
+from napari_glands.stored import Finite, PlainName, Whole, checked, read_json, seal, sealed
 
 __all__ = [
     "MIGRATIONS",
@@ -39,6 +41,15 @@ MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {
 }
 
 
+_LONGEST_SIDE = 10**8
+_LARGEST_FILE = 64 << 20
+_PREVIOUS = "project.previous.json"
+
+_Side = Annotated[Whole, Field(ge=1, le=_LONGEST_SIDE)]
+_Place = Annotated[Whole, Field(ge=0, le=_LONGEST_SIDE)]
+_Digest = Annotated[str, Field(pattern=r"^[\w.:-]{0,200}$")]
+
+
 class _Record(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -56,12 +67,12 @@ class PartOfSlide(_Record):
         Where it is, in level-0 pixels.
     """
 
-    of: str
-    number: int
-    y: int
-    x: int
-    height: int
-    width: int
+    of: PlainName
+    number: Annotated[Whole, Field(ge=1, le=_LONGEST_SIDE)]
+    y: _Place
+    x: _Place
+    height: _Side
+    width: _Side
 
     @property
     def place(self) -> Region:
@@ -96,14 +107,14 @@ class SlideEntry(_Record):
         slide.
     """
 
-    id: str
-    name: str
-    path: str
-    checksum: str
-    shape: tuple[int, int]
-    mpp: float
+    id: PlainName
+    name: Annotated[str, Field(max_length=1000)]
+    path: Annotated[str, Field(min_length=1, max_length=4096, pattern=r"^[^\x00]*$")]
+    checksum: _Digest
+    shape: tuple[_Side, _Side]
+    mpp: Annotated[Finite, Field(ge=SMALLEST, le=LARGEST)]
     mpp_source: MppSource
-    picture: int | None = None
+    picture: Annotated[Whole, Field(ge=1)] | None = None
     region: PartOfSlide | None = None
 
 
@@ -134,9 +145,9 @@ class StepRecord(_Record):
     status: Literal["done", "cancelled", "failed"]
     started: str
     ended: str
-    seconds: float
+    seconds: Annotated[Finite, Field(ge=0)]
     device: str = ""
-    run: str
+    run: PlainName
     settings: Settings
     versions: dict[str, str]
 
@@ -158,6 +169,8 @@ class ProjectFile(_Record):
         Provenance of the latest run by step.
     measurements
         By slide id, the fingerprint of the prediction that its table was made from.
+    tables
+        By slide id, the digest of the file with its table.
     removed
         Regions that the user removed; what was made of them is still there, for their return.
     """
@@ -166,13 +179,40 @@ class ProjectFile(_Record):
     created: str = Field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
     slides: list[SlideEntry] = []
     settings: Settings = Settings()
-    steps: dict[str, StepRecord] = {}
-    measurements: dict[str, str] = {}
+    steps: dict[PlainName, StepRecord] = {}
+    measurements: dict[PlainName, str] = {}
+    tables: dict[PlainName, str] = {}
     removed: list[SlideEntry] = []
 
+    @model_validator(mode="after")
+    def _belongs_together(self) -> Self:
+        """Refuse slides that are there twice, and regions of slides that are not there."""
+        counts = Counter(entry.id.casefold() for entry in (*self.slides, *self.removed))
+        twice = [name for name, count in counts.items() if count > 1]
+        if twice:
+            raise ValueError(f"slides: the id {twice[0]} is there twice")
+        wholes = {entry.id: entry for entry in self.slides if entry.region is None}
+        for entry in (*self.slides, *self.removed):
+            part = entry.region
+            if part is None:
+                continue
+            if part.of not in wholes:
+                raise ValueError(f"slides: {entry.id} is a region of {part.of}, which is not there")
+            height, width = wholes[part.of].shape
+            if part.y + part.height > height or part.x + part.width > width:
+                raise ValueError(f"slides: {entry.id} is a region outside of its slide")
+        return self
 
-def read_project_file(path: Path) -> tuple[ProjectFile, int]:
+
+def read_project_file(path: Path, *, tell: bool = True) -> tuple[ProjectFile, int]:
     """Read a project file of any known version, migrated in memory.
+
+    Parameters
+    ----------
+    path
+        The file.
+    tell
+        Whether to warn (`UserWarning`) when something else than this program has changed it.
 
     Returns
     -------
@@ -188,29 +228,41 @@ def read_project_file(path: Path) -> tuple[ProjectFile, int]:
     """
     data = _read(path)
     version = data.get("schema_version", 0)
-    if not isinstance(version, int) or version < 0:
-        raise GlandsError(f"{path} is damaged: its schema_version is {version!r}.")
+    if not isinstance(version, int) or isinstance(version, bool) or version < 0:
+        raise _damaged(path, f"its schema_version is {version!r:.40}")
     if version > SCHEMA_VERSION:
         raise GlandsError(
             f"{path} has schema version {version}, but this napari-glands only knows versions up "
             f"to {SCHEMA_VERSION}: update napari-glands to open it."
         )
+    stated = data.pop("seal", None)
+    if stated is not None and stated != seal(data):
+        changed = f"{path} was changed by something else than napari-glands, or is damaged"
+    else:
+        changed = ""
     for step in range(version, SCHEMA_VERSION):
         if step not in MIGRATIONS:
             raise GlandsError(f"{path} has schema version {version}, which cannot be read.")
-        data = MIGRATIONS[step](data)
+        try:
+            data = MIGRATIONS[step](data)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise _damaged(path, f"it is not of its schema version {version}") from error
     try:
-        return ProjectFile.model_validate(data), version
-    except ValidationError as error:
-        where = "; ".join(
-            f"{'.'.join(map(str, e['loc'])) or 'top level'}: {e['msg']}" for e in error.errors()
+        content = checked(_CONTENT, data, path)
+    except GlandsError as error:
+        raise GlandsError(f"{error}{_copy_beside(path)}") from error
+    if changed and tell:
+        warnings.warn(
+            f"{changed}: look at the settings, the pixel sizes and the paths of the images.",
+            UserWarning,
+            stacklevel=3,
         )
-        raise GlandsError(f"{path} is damaged: {where}.") from error
+    return content, version
 
 
 def write_project_file(path: Path, content: ProjectFile) -> None:
     """Write a project file atomically."""
-    write_json(path, content.model_dump(mode="json"))
+    write_json(path, sealed(content.model_dump(mode="json")))
 
 
 def back_up(path: Path, version: int) -> Path:
@@ -219,18 +271,40 @@ def back_up(path: Path, version: int) -> Path:
     return Path(shutil.copy2(path, path.with_name(f"{path.stem}.v{version}.{stamp}.bak.json")))
 
 
+def keep_previous(path: Path) -> None:
+    """Copy a project file that can be read, for the day when it cannot."""
+    copy = path.with_name(_PREVIOUS)
+    aside = copy.with_name(f".{_PREVIOUS}")
+    shutil.copy2(path, aside)
+    aside.replace(copy)
+
+
+_CONTENT = TypeAdapter(ProjectFile)
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = read_json(path, _LARGEST_FILE)
     except FileNotFoundError as error:
         raise GlandsError(
             f"{path.parent} is not a project: it has no {path.name}. Make one with "
             "`napari-glands new`."
         ) from error
-    except OSError as error:
-        raise GlandsError(f"Cannot read {path}: {error.strerror}.") from error
-    except ValueError as error:
-        raise GlandsError(f"{path} is damaged: it is not valid JSON ({error}).") from error
+    except GlandsError as error:
+        raise GlandsError(f"{error}{_copy_beside(path)}") from error
     if not isinstance(data, dict):
-        raise GlandsError(f"{path} is damaged: it does not hold an object.")
+        raise _damaged(path, "it does not hold an object")
     return data
+
+
+def _damaged(path: Path, why: str) -> GlandsError:
+    return GlandsError(f"{path} is damaged: {why}.{_copy_beside(path)}")
+
+
+def _copy_beside(path: Path) -> str:
+    """Name the copy of a damaged project file, if there is one."""
+    copy = path.with_name(_PREVIOUS)
+    if not copy.is_file():
+        return ""
+    when = datetime.fromtimestamp(copy.stat().st_mtime).strftime("%d %b %Y, %H:%M")
+    return f" A copy of {when} lies beside it: rename {copy.name} to {path.name} to go on from it."

@@ -24,11 +24,14 @@ from typing import TYPE_CHECKING, Any
 from napari_glands.errors import GlandsError
 from napari_glands.live import LiveView
 from napari_glands.progress import Cancelled, CancelToken, Event, Report, ignore, part_of
+from napari_glands.project.damage import DamagedResult
 from napari_glands.project.elsewhere import MapSlide, MineSlide, PredictSlide
+from napari_glands.project.facts import ResultName
 from napari_glands.project.folder import Project
+from napari_glands.project.left_out import LeftOut
 from napari_glands.project.missing import reachable, same_exterior, same_model
 from napari_glands.project.rounds import record_change
-from napari_glands.project.runs import recorded_run
+from napari_glands.project.runs import end_killed_run, recorded_run
 from napari_glands.project.schema import SlideEntry
 from napari_glands.project.summary import RunSummary, summarise
 from napari_glands.project.taking_part import entries_for, is_large_entry
@@ -38,6 +41,8 @@ from napari_glands.slides.blocks import is_large
 from napari_glands.workers import Crew, InProcess
 
 if TYPE_CHECKING:
+    from napari_glands.priors.gland import Glands
+    from napari_glands.priors.prior import Priors
     from napari_glands.segmentation import Model
     from napari_glands.slides import Slide
     from napari_glands.workers import Made, Workers
@@ -73,12 +78,15 @@ class StepResult:
         The ones that were finished before, or carry decisions of the user.
     seconds
         How long it took.
+    left_out
+        What could not be done and why, a sentence for each slide: the others went on.
     """
 
     step: str
     made: tuple[str, ...]
     kept: tuple[str, ...]
     seconds: float
+    left_out: tuple[str, ...] = ()
 
 
 def run_exterior(
@@ -122,14 +130,21 @@ def run_exterior(
 
     settings, cancel = _begin(project, settings), cancel or CancelToken()
     check_cluster(settings.exterior)
+    left = LeftOut("exterior", report)
     there = reachable(project, entries_for(project, "exterior"), "exterior", report)
     kept, todo = _split(
         project, lambda entry: same_exterior(project, settings, entry, there), there
     )
     for entry in kept:
-        _choose_again(project, entry.id, settings)
+        with left.on_damage(entry):
+            _choose_again(project, entry.id, settings)
     if not todo:
-        return _nothing_to_do("exterior", kept, report)
+        return _nothing_to_do("exterior", kept, report, left)
+    there = [entry for entry in there if _opens(project, entry, left)]
+    todo = [entry for entry in todo if entry not in left]
+    left.raise_if_all(_ids(todo), _ids(kept))
+    if not todo:
+        return _nothing_to_do("exterior", kept, report, left)
     device = choose_device(settings.general.device)
     shared = settings.exterior.network == "shared"
     those = workers or InProcess()
@@ -155,7 +170,7 @@ def run_exterior(
                         slides, settings, report=fit_report, cancel=cancel, live=live
                     )
         except Cancelled:
-            return StepResult("exterior", (), _ids(kept), time.perf_counter() - clock)
+            return _cut_off("exterior", kept, clock, left)
 
         def work(slide: Slide, report: Report, begun: Made | None) -> None:
             began = time.perf_counter()
@@ -175,8 +190,8 @@ def run_exterior(
             project.save_exterior(mapped, fingerprint=own, seconds=seconds)
 
         make = MapSlide(project.path, settings, model)
-        made = _each(project, "exterior", todo, work, those, make, run.report, cancel, start)
-    return StepResult("exterior", made, _ids(kept), time.perf_counter() - clock)
+        made = _each(project, "exterior", todo, work, those, make, run.report, cancel, left, start)
+    return _ended("exterior", made, kept, clock, left)
 
 
 def run_priors(
@@ -208,24 +223,30 @@ def run_priors(
 
     settings, cancel = _begin(project, settings), cancel or CancelToken()
     those = workers or InProcess()
-    mapped = reachable(project, _having(project, "exterior", report, "priors"), "priors", report)
-    curated = {e.id for e in mapped if project.has_curated_priors(e.id)}
-    grown = {e.id for e in mapped if project.has_grown_priors(e.id)}
+    left = LeftOut("priors", report)
+    having = _having(project, "exterior", report, "priors", left)
+    if not replace_curated:
+        having = left.sound(project, having, ["priors"])
+        left.raise_if_all(_ids(having), ())
+    mapped = reachable(project, having, "priors", report)
+    saved = {e.id: project.sound_facts(e.id, "priors") for e in mapped}
+    curated = {e.id for e in mapped if saved[e.id] and project.has_curated_priors(e.id)}
+    grown = {e.id for e in mapped if saved[e.id] and project.has_grown_priors(e.id)}
 
     def finished(entry: SlideEntry) -> bool:
         if replace_curated and entry.id in curated | grown:
             return False
         if entry.id in curated:
             return True
-        saved = (project.facts(entry.id, "priors") or {}).get("fingerprint")
-        return saved == project.priors_fingerprint(settings, entry.id)
+        made_of = (saved[entry.id] or {}).get("fingerprint")
+        return made_of == project.priors_fingerprint(settings, entry.id)
 
     kept, todo = _split(project, finished, mapped)
     if curated and not replace_curated:
         names = ", ".join(e.name for e in kept if e.id in curated)
         report(Event("priors", 0, f"Kept your decisions on the priors of {names}"))
     if not todo:
-        return _nothing_to_do("priors", kept, report)
+        return _nothing_to_do("priors", kept, report, left)
     fingerprint = project.priors_fingerprint(settings, todo[0].id)
     clock = time.perf_counter()
 
@@ -238,7 +259,9 @@ def run_priors(
             if is_large(exterior.grid):
                 own = project.priors_fingerprint(settings, slide.id)
                 crew = Crew(those, report, cancel)
-                save_large_priors(project, slide, exterior, settings, own, crew)
+                save_large_priors(
+                    project, slide, exterior, settings, own, crew, replace_curated=replace_curated
+                )
                 return
             found = mine_priors(slide, exterior, settings, report=report, cancel=cancel)
         if not replace_curated and project.has_curated_priors(slide.id):  # edited meanwhile
@@ -260,8 +283,8 @@ def run_priors(
     ) as run:
         _say_kept("priors", kept, run.report)
         make = MineSlide(project.path, settings)
-        made = _each(project, "priors", todo, work, those, make, run.report, cancel)
-    return StepResult("priors", made, _ids(kept), time.perf_counter() - clock)
+        made = _each(project, "priors", todo, work, those, make, run.report, cancel, left)
+    return _ended("priors", made, kept, clock, left)
 
 
 def run_train(
@@ -301,16 +324,18 @@ def run_train(
     from napari_glands.segmentation import train
 
     settings, cancel = _begin(project, settings), cancel or CancelToken()
-    having = _having(project, "priors", report, "train")
+    left = LeftOut("train", report)
+    having = _having(project, "priors", report, "train", left)
+    having = left.sound(project, having, ["glands"])
+    left.raise_if_all(_ids(having), ())
     entries = reachable(project, having, "train", report)
+    saved = project.model_facts(name)
+    if (_just_trained if go_on else same_model)(project, settings, name, having):
+        report(Event("train", 1, f"Trained before and up to date: model {name}"))
+        return StepResult("train", (), (name,), 0.0, tuple(left.sentences))
+    entries, priors, glands = _taught(project, entries, left)
     start, base = _start(project, name) if go_on else (None, "")
     fingerprint = project.train_fingerprint(settings, _ids(entries), base)
-    saved = project.model_facts(name)
-    if not go_on and same_model(project, settings, name, having):
-        report(Event("train", 1, f"Trained before and up to date: model {name}"))
-        return StepResult("train", (), (name,), 0.0)
-    priors = [project.load_priors(entry.id) for entry in entries]
-    glands = [decided_glands(project, entry.id) for entry in entries]
     if not (start or any(p.used.any() for p in priors) or any(map(has_taken, glands))):
         raise GlandsError(
             f"No priors to learn from in {_count(entries)}. Look at the exterior map "
@@ -345,14 +370,14 @@ def run_train(
                     live=live,
                 )
         except Cancelled:  # before there was a model
-            return StepResult("train", (), (), time.perf_counter() - clock)
+            return _cut_off("train", (), clock, left)
         if saved and saved["fingerprint"] != fingerprint:
             project.keep_model(name)
         stopped = cancel.cancelled or model.metrics.get("stopped") == "cancelled"
         project.save_model(model, name, fingerprint=fingerprint, finished=not stopped, start=base)
         if not stopped:
             run.drop_checkpoints()
-    return StepResult("train", (name,), (), time.perf_counter() - clock)
+    return _ended("train", (name,), (), clock, left)
 
 
 def run_predict(
@@ -387,16 +412,17 @@ def run_predict(
     those = workers or InProcess()
     saved = project.model_facts(name)
     content = saved["content"] if saved else ""
+    left = LeftOut("predict", report)
     kept, todo = _split(
         project,
         lambda entry: (
-            (project.facts(entry.id, "prediction") or {}).get("fingerprint")
+            (project.sound_facts(entry.id, "prediction") or {}).get("fingerprint")
             == project.prediction_fingerprint(settings, entry.id, content)
         ),
         reachable(project, entries_for(project, "predict"), "predict", report),
     )
     if saved and not todo:
-        return _nothing_to_do("predict", kept, report)
+        return _nothing_to_do("predict", kept, report, left)
     model = project.load_model(name)
     device = choose_device(settings.general.device)
     clock = time.perf_counter()
@@ -404,6 +430,8 @@ def run_predict(
     def work(slide: Slide, report: Report, begun: Made | None) -> None:
         began = time.perf_counter()
         own = project.prediction_fingerprint(settings, slide.id, content)
+        project.former_glands(slide.id)  # before the work: without them it could not be saved
+        before = _reviewable(project, slide.id)
         if begun:
             prediction = begun(slide.id)
         elif is_large(slide.grid(model.settings.general.working_mpp)):
@@ -412,7 +440,6 @@ def run_predict(
             return
         else:
             prediction = predict(model, slide, settings, report=report, cancel=cancel, live=live)
-        before = project.load_glands(slide.id) if project.facts(slide.id, "glands") else None
         project.save_prediction(
             prediction,
             fingerprint=own,
@@ -435,8 +462,8 @@ def run_predict(
     ) as run:
         _say_kept("predict", kept, run.report)
         make = PredictSlide(project.path, settings, name)
-        made = _each(project, "predict", todo, work, those, make, run.report, cancel)
-    return StepResult("predict", made, _ids(kept), time.perf_counter() - clock)
+        made = _each(project, "predict", todo, work, those, make, run.report, cancel, left)
+    return _ended("predict", made, kept, clock, left)
 
 
 def run_grow(
@@ -467,7 +494,8 @@ def run_grow(
     from napari_glands.project.growing import grow_saved_priors
 
     settings, cancel = _begin(project, settings), cancel or CancelToken()
-    predicted = _having_current_prediction(project, settings, name, report)
+    left = LeftOut("grow", report)
+    predicted = _having_current_prediction(project, settings, name, report, left)
     kept, todo = _split(
         project,
         lambda entry: (
@@ -477,7 +505,7 @@ def run_grow(
         predicted,
     )
     if not todo:
-        return _nothing_to_do("grow", kept, report)
+        return _nothing_to_do("grow", kept, report, left)
     fingerprint = project.grow_fingerprint(settings, todo[0].id)
     clock = time.perf_counter()
     made: list[str] = []
@@ -489,14 +517,17 @@ def run_grow(
         for n, entry in enumerate(todo):
             if cancel.cancelled:
                 break
-            before, after = grow_saved_priors(project, entry.id, settings)
+            with left.on_damage(entry):
+                before, after = grow_saved_priors(project, entry.id, settings)
+            if entry in left:
+                continue
             if after is before:
                 kept.append(entry)
             else:
                 made.append(entry.id)
             text = f"Priors of {entry.name}: {len(before.table)} before, {len(after.table)} now"
             run.report(Event("grow", (n + 1) / len(todo), text))
-    return StepResult("grow", tuple(made), _ids(kept), time.perf_counter() - clock)
+    return _ended("grow", tuple(made), kept, clock, left)
 
 
 def run_measure(
@@ -521,11 +552,12 @@ def run_measure(
     from napari_glands.measurement import measure
 
     settings, cancel = _begin(project, settings), cancel or CancelToken()
-    predicted = _having(project, "prediction", report, "measure")
+    left = LeftOut("measure", report)
+    predicted = _having(project, "prediction", report, "measure", left)
     contents = {e.id: (project.facts(e.id, "prediction") or {})["content"] for e in predicted}
     kept, todo = _split(project, lambda e: project.measured(e.id) == contents[e.id], predicted)
     if not todo:
-        return _nothing_to_do("measure", kept, report)
+        return _nothing_to_do("measure", kept, report, left)
     clock = time.perf_counter()
     made = []
     with recorded_run(project, "measure", settings, contents[todo[0].id], report, cancel) as run:
@@ -537,10 +569,13 @@ def run_measure(
                 table = measure(project.load_prediction(entry.id), cancel=cancel)
             except Cancelled:
                 break
+            except DamagedResult as error:
+                left.add(entry, error)
+                continue
             project.save_measurements(entry.id, table, content=contents[entry.id])
             made.append(entry.id)
             run.report(Event("measure", (n + 1) / len(todo), f"Measured {entry.name}"))
-    return StepResult("measure", tuple(made), _ids(kept), time.perf_counter() - clock)
+    return _ended("measure", tuple(made), kept, clock, left)
 
 
 def run_all(
@@ -611,7 +646,7 @@ def _choose_again(project: Project, slide_id: str, settings: Settings) -> None:
     """
     facts = project.facts(slide_id, "exterior") or {}
     wished = settings.exterior.exterior_cluster
-    if facts["settings"]["exterior"]["exterior_cluster"] == wished:
+    if facts["settings"].exterior.exterior_cluster == wished:
         return
     saved = project.load_exterior(slide_id)
     chosen = wished or max(saved.evidence, key=lambda cue: cue.score).cluster
@@ -624,15 +659,33 @@ def _start(project: Project, name: str) -> tuple[Model, str]:
     return project.load_model(start), (project.model_facts(start) or {})["content"]
 
 
+def _just_trained(
+    project: Project, settings: Settings, name: str, having: Sequence[SlideEntry]
+) -> bool:
+    """Tell whether a training that goes on was killed between saving its model and its end.
+
+    The same call does nothing more then; the next one goes on from that model.
+    """
+    saved = project.model_facts(name)
+    if saved is None or not saved["finished"] or not saved.get("start"):
+        return False
+    wanted = project.train_fingerprint(settings, _ids(having), saved["start"])
+    return saved["fingerprint"] == wanted and end_killed_run(project, "train", wanted)
+
+
 def _having_current_prediction(
-    project: Project, settings: Settings, name: str, report: Report
+    project: Project, settings: Settings, name: str, report: Report, left: LeftOut
 ) -> list[SlideEntry]:
     """Return the slides with priors and a prediction that fits them; say which are left out."""
-    having = _having(project, "priors", report, "grow")
+    having = left.sound(
+        project, _having(project, "priors", report, "grow", left), ["prediction", "glands"]
+    )
+    left.raise_if_all(_ids(having), ())
     saved = project.model_facts(name)
 
     def current(entry: SlideEntry) -> bool:
-        priors, prediction = (project.facts(entry.id, r) or {} for r in ("priors", "prediction"))
+        priors = project.facts(entry.id, "priors") or {}
+        prediction = project.facts(entry.id, "prediction") or {}
         wanted = saved and project.prediction_fingerprint(settings, entry.id, saved["content"])
         return prediction.get("fingerprint") == wanted and prediction["grid"] == priors["grid"]
 
@@ -662,9 +715,12 @@ def _having_current_prediction(
     return fitting
 
 
-def _having(project: Project, result: str, report: Report, step: str) -> list[SlideEntry]:
+def _having(
+    project: Project, result: ResultName, report: Report, step: str, left: LeftOut
+) -> list[SlideEntry]:
     """Return the slides that have a result; say which are left out."""
-    taking_part = entries_for(project, step)
+    taking_part = left.sound(project, entries_for(project, step), [result])
+    left.raise_if_all(_ids(taking_part), ())
     having = [e for e in taking_part if project.facts(e.id, result) is not None]
     before = "predict" if result == "prediction" else result
     if not having:
@@ -674,6 +730,42 @@ def _having(project: Project, result: str, report: Report, step: str) -> list[Sl
         names = ", ".join(missing)
         report(Event(step, 0, f"Left out, because the step {before} is missing: {names}"))
     return having
+
+
+def _taught(
+    project: Project, entries: Sequence[SlideEntry], left: LeftOut
+) -> tuple[list[SlideEntry], list[Priors], list[Glands | None]]:
+    """Load what slides teach; return the slides that can be used, with that."""
+    priors, glands, used = [], [], []
+    for entry in entries:
+        if not _opens(project, entry, left):
+            continue
+        with left.on_damage(entry):
+            of_slide = project.load_priors(entry.id), decided_glands(project, entry.id)
+            priors.append(of_slide[0])
+            glands.append(of_slide[1])
+            used.append(entry)
+    left.raise_if_all(_ids(used), ())
+    return used, priors, glands
+
+
+def _opens(project: Project, entry: SlideEntry, left: LeftOut) -> bool:
+    """Tell whether the image of a slide can be opened; leave the slide out otherwise."""
+    slide = left.opened(project, entry)
+    if slide is not None:
+        slide.close()
+    return slide is not None
+
+
+def _reviewable(project: Project, slide_id: str) -> Glands | None:
+    """Load the glands of a slide, where there are any that can be looked through one by one."""
+    facts = project.sound_facts(slide_id, "glands")
+    if facts is None or is_large(facts["grid"]):
+        return None
+    try:
+        return project.load_glands(slide_id)
+    except DamagedResult:
+        return None
 
 
 def _split(
@@ -709,6 +801,7 @@ def _each(
     make: Callable[[str], Any],
     report: Report,
     cancel: CancelToken,
+    left: LeftOut,
     start: float = 0.0,
 ) -> tuple[str, ...]:
     """Work through slides, until done or cancelled; return the ids of the finished ones.
@@ -722,23 +815,43 @@ def _each(
         for n, entry in enumerate(todo):
             if cancel.cancelled:
                 break
-            slide = project.slide(entry.id)
+            slide = left.opened(project, entry)
+            if slide is None:
+                continue
             try:
                 there = begun if entry.id in small else None
-                work(slide, part_of(report, start + n * share, share), there)
+                with left.on_damage(entry):
+                    work(slide, part_of(report, start + n * share, share), there)
             except Cancelled:
                 break
             finally:
                 slide.close()
+            if entry in left:
+                continue
             made.append(entry.id)
             done = f"Finished {entry.name} ({n + 1} of {len(todo)})"
             report(Event(step, start + (n + 1) * share, done))
     return tuple(made)
 
 
-def _nothing_to_do(step: str, kept: Sequence[SlideEntry], report: Report) -> StepResult:
+def _nothing_to_do(
+    step: str, kept: Sequence[SlideEntry], report: Report, left: LeftOut
+) -> StepResult:
     report(Event(step, 1, f"Finished before and up to date: {_count(kept)}"))
-    return StepResult(step, (), _ids(kept), 0.0)
+    return StepResult(step, (), _ids(kept), 0.0, tuple(left.sentences))
+
+
+def _cut_off(step: str, kept: Sequence[SlideEntry], clock: float, left: LeftOut) -> StepResult:
+    """Return what a step did that was cancelled before it had made anything."""
+    return StepResult(step, (), _ids(kept), time.perf_counter() - clock, tuple(left.sentences))
+
+
+def _ended(
+    step: str, made: tuple[str, ...], kept: Sequence[SlideEntry], clock: float, left: LeftOut
+) -> StepResult:
+    """Return what a step did since a moment."""
+    left.raise_if_all(made, _ids(kept))
+    return StepResult(step, made, _ids(kept), time.perf_counter() - clock, tuple(left.sentences))
 
 
 def _say_kept(step: str, kept: Sequence[SlideEntry], report: Report) -> None:

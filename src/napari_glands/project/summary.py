@@ -5,11 +5,16 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from napari_glands.project.facts import ResultName
 from napari_glands.project.folder import Project
 
 __all__ = ["RunSummary", "SlideRow", "summarise"]
 
-_RESULTS = {"exterior": "exterior", "priors": "priors", "predict": "prediction"}
+_RESULTS: dict[str, ResultName] = {
+    "exterior": "exterior",
+    "priors": "priors",
+    "predict": "prediction",
+}
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,8 @@ def summarise(project: Project) -> RunSummary:
 def _row(project: Project, slide_id: str, name: str) -> SlideRow:
     from napari_glands.priors.curated import USED
 
-    found = {step: project.facts(slide_id, result) for step, result in _RESULTS.items()}
+    facts, _ = project.all_facts(slide_id)
+    found = {step: facts[result] for step, result in _RESULTS.items()}
     priors, prediction = found["priors"], found["predict"]
     states = [row["state"] for row in priors["table"]] if priors else []
     return SlideRow(

@@ -6,7 +6,8 @@ import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from napari_glands.atomic import existing_folder, replace_folder, staging_folder
+from napari_glands.atomic import existing_folder, remove, replace_folder, staging_folder
+from napari_glands.project.paths import inside
 
 __all__ = ["keep_version"]
 
@@ -38,17 +39,17 @@ def keep_version(store: Path, staging: Path, name: str, now: datetime | None = N
         The copy; None when none was made.
     """
     present = now or datetime.now(UTC)
-    saved = existing_folder(store / "labels" / name)
-    folder = store.with_suffix(".backups")
+    saved = existing_folder(inside(store, "labels", name))
+    folder = inside(store.parent, store.with_suffix(".backups").name)
     kept = sorted(folder.glob(f"{name}-*{_ENDING}"))
     if saved is None or (kept and present - _time(kept[-1], name) < _EVERY):
         return None
     copy = folder / f"{name}-{present.strftime(_STAMP)}{_ENDING}"
     with staging_folder(staging) as aside:
-        shutil.copytree(saved, aside / copy.name)
+        shutil.copytree(saved, aside / copy.name, symlinks=True)
         replace_folder(aside / copy.name, copy)
     for old in kept[: max(0, len(kept) + 1 - _MOST)]:
-        shutil.rmtree(old, ignore_errors=True)
+        remove(old)
     return copy
 
 

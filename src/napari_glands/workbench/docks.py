@@ -58,6 +58,7 @@ class _Dock(QWidget):
         self._layout.addWidget(self.project_bar)
         self._layout.addWidget(self.notices.read_only)
         self._layout.addWidget(self.notices.missing)
+        self._layout.addWidget(self.notices.damaged)
         self._layout.addWidget(self.stack, 1)
         self._layout.addWidget(self.display_bar)
         self._layout.addWidget(self.job_bar)

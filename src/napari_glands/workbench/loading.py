@@ -11,6 +11,8 @@ import numpy as np
 
 from napari_glands.errors import GlandsError
 from napari_glands.project import Project
+from napari_glands.project.damage import DamagedResult
+from napari_glands.project.facts import ResultName
 from napari_glands.project.rounds import describe_change
 from napari_glands.slides import Slide, is_large, open_slide
 from napari_glands.workbench.overlays import overlays_of
@@ -45,9 +47,10 @@ def open_layer(layer: Any, default_mpp: float) -> Slide:
 
 def load_shown(project: Project, slide_id: str, held: Shown | None) -> Shown:
     """Load a slide and its results; what `held` has of the same content is taken from there."""
-    names = ("exterior", "priors", "prediction", "glands")
-    facts = {name: project.facts(slide_id, name) for name in names}
-    contents = {name: str(found["content"]) for name, found in facts.items() if found}
+    facts, _ = project.all_facts(slide_id)
+    contents: dict[str, str] = {
+        name: str(found["content"]) for name, found in facts.items() if found
+    }
     if facts["exterior"]:
         contents["clusters"] = str(facts["exterior"]["fingerprint"])
     if facts["prediction"]:
@@ -56,12 +59,19 @@ def load_shown(project: Project, slide_id: str, held: Shown | None) -> Shown:
     slide = same.slide if same else project.slide(slide_id)
     large = is_large(slide.grid(project.settings.general.working_mpp))
 
-    def result(name: str) -> Any:
-        if name not in contents or (large and name != "exterior"):
+    def result(name: ResultName) -> Any:
+        saved = facts[name]
+        if saved is None or (name != "exterior" and (large or is_large(saved["grid"]))):
             return None
         if same is not None and same.contents.get(name) == contents[name]:
             return getattr(same, name)
-        return getattr(project, f"load_{name}")(slide_id)
+        try:
+            return getattr(project, f"load_{name}")(slide_id)
+        except DamagedResult as error:
+            damage.append(str(error))
+            return None
+
+    damage: list[str] = []
 
     glands = result("glands")
     return Shown(
@@ -73,6 +83,7 @@ def load_shown(project: Project, slide_id: str, held: Shown | None) -> Shown:
         glands=glands,
         contents=contents,
         change=describe_change(project, slide_id),
+        damage=tuple(damage),
         large=large,
         overlays=tuple(overlays_of(project, slide_id)) if large else (),
     )

@@ -1,4 +1,4 @@
-"""What stands above the steps until it is settled: read-only projects and missing images."""
+"""What stands above the steps until it is settled: what cannot be changed, found or used."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_glands.widgets.notice import Notice
 from napari_glands.widgets.read_only import ReadOnlyGuard, edits
-from napari_glands.workbench.repair import describe_missing, find_images_in
+from napari_glands.workbench.repair import describe_damaged, describe_missing, find_images_in
 
 if TYPE_CHECKING:
     from napari_glands.workbench.session import Session
@@ -23,8 +23,8 @@ class ProjectNotices(QObject):
 
     Attributes
     ----------
-    read_only, missing
-        The two notices.
+    read_only, missing, damaged
+        The notices.
     """
 
     def __init__(self, session: Session, root: QWidget) -> None:
@@ -32,7 +32,7 @@ class ProjectNotices(QObject):
         self._session, self._root = session, root
         self._put_off: set[str] = set()
         self._guard = ReadOnlyGuard(root)
-        self.read_only, self.missing = Notice(), Notice()
+        self.read_only, self.missing, self.damaged = Notice(), Notice(), Notice()
         self.read_only.add_button(
             "Try again",
             "Opens the project again, to see whether it can be changed now.",
@@ -53,13 +53,14 @@ class ProjectNotices(QObject):
 
     def update(self) -> None:
         """Show the session's state."""
-        facts = self._session.facts
+        facts, shown = self._session.facts, self._session.shown
         reason = facts.read_only_reason
         self._guard.set_reason(f"This project cannot be changed. {reason}" if reason else "")
         text = f"For reading only. {reason} You can look at everything and export it."
         self.read_only.say(text if reason else "")
         gone = [slide for slide in facts.slides if slide.missing]
         put_off = {slide.missing for slide in gone} <= self._put_off
+        self.damaged.say(describe_damaged(facts.slides, shown.damage if shown else ()))
         self.missing.say("" if put_off else describe_missing(gone))
 
     def show_missing(self) -> None:
@@ -68,7 +69,7 @@ class ProjectNotices(QObject):
         self.update()
 
     def _on_busy(self, busy: bool) -> None:
-        for notice in (self.missing, self.read_only):
+        for notice in (self.missing, self.read_only, self.damaged):
             notice.setEnabled(not busy)
 
     def _again(self) -> None:

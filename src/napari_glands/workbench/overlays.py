@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from napari_glands.project.label_folders import grid_of
+from napari_glands.project.damage import DamagedResult
 
 if TYPE_CHECKING:
     from napari_glands.project import Project
+    from napari_glands.project.facts import ResultName
     from napari_glands.slides import Grid
 
 __all__ = ["Overlay", "overlays_of"]
@@ -17,7 +19,7 @@ __all__ = ["Overlay", "overlays_of"]
 Role = Literal["clusters", "priors", "glands"]
 
 # Of the glands all are shown where they are kept with their states, else those predicted.
-_RESULTS: tuple[tuple[Role, tuple[str, ...]], ...] = (
+_RESULTS: tuple[tuple[Role, tuple[ResultName, ...]], ...] = (
     ("clusters", ("exterior",)),
     ("priors", ("priors",)),
     ("glands", ("glands", "prediction")),
@@ -52,9 +54,10 @@ class Overlay:
 def overlays_of(project: Project, slide_id: str) -> Iterator[Overlay]:
     """Find the results of a large slide; nothing but their sizes is read."""
     for role, names in _RESULTS:
-        found = ((name, project.facts(slide_id, name)) for name in names)
+        found = ((name, project.sound_facts(slide_id, name)) for name in names)
         there = [(name, facts) for name, facts in found if facts is not None]
         for name, facts in there[:1]:
-            levels = project.label_levels(slide_id, name)
-            if levels:
-                yield Overlay(role, slide_id, levels, grid_of(facts), str(facts["content"]))
+            with suppress(DamagedResult):  # the project's notice tells of it
+                levels = project.label_levels(slide_id, name)
+                if levels:
+                    yield Overlay(role, slide_id, levels, facts["grid"], str(facts["content"]))

@@ -15,7 +15,7 @@ from napari_glands.workbench.state import SlideFacts
 if TYPE_CHECKING:
     from napari_glands.workbench.session import Session
 
-__all__ = ["describe_missing", "find_images_in"]
+__all__ = ["describe_damaged", "describe_missing", "find_images_in"]
 
 _NAMED = 4
 
@@ -36,6 +36,22 @@ def describe_missing(slides: Sequence[SlideFacts]) -> str:
         f"Where {'is it' if one else 'are they'} now? Until then, all steps go on without "
         f"{'it' if one else 'them'}."
     )
+
+
+def describe_damaged(slides: Sequence[SlideFacts], shown: Sequence[str] = ()) -> str:
+    """Return what to tell about results that are not what was saved; empty for none.
+
+    Parameters
+    ----------
+    slides
+        Of the project.
+    shown
+        What turned out to be damaged of the slide on show, a sentence each.
+    """
+    found = list(dict.fromkeys([*shown, *(told for slide in slides for told in slide.damaged)]))
+    more = f" (And {len(found) - _NAMED} more.)" if len(found) > _NAMED else ""
+    ending = " Until then, all steps go on without it." if found else ""
+    return " ".join(found[:_NAMED]) + more + ending
 
 
 def find_images_in(session: Session, place: Path) -> None:

@@ -210,14 +210,19 @@ class Session(QObject):
             self.curation.flush()
         held, pending = self.shown, len(self.intake.pending)
 
-        def load() -> tuple[Facts, Shown | None]:
+        def load() -> tuple[Facts, Shown | None, str]:
             facts = survey(project, pending)
             ids = [slide.id for slide in facts.slides if not slide.missing]
             slide_id = wanted if wanted in ids else (ids[0] if ids else "")
-            return facts, load_shown(project, slide_id, held) if slide_id else None
+            try:
+                return facts, load_shown(project, slide_id, held) if slide_id else None, ""
+            except GlandsError as error:  # its image: the other slides can be worked on
+                return facts, None, str(error)
 
-        def loaded(result: tuple[Facts, Shown | None]) -> None:
-            self.facts, shown = result
+        def loaded(result: tuple[Facts, Shown | None, str]) -> None:
+            self.facts, shown, problem = result
+            if problem:
+                self.say("slides", problem, problem=True)
             fresh = shown is not None and shown.slide.id != self.current
             self._show(shown, create=create or fresh)
             self.layers.set_visible(self.current, **(visible or {}))

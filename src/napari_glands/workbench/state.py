@@ -30,8 +30,9 @@ class SlideFacts:
 
     `missing` is where its image should be but is not. `reviewed` is the share of its glands, or of
     its priors before there are glands, that the user has decided on; None where there are none.
-    `region` tells a region of a slide, which is worked on like a slide of its own. `large` slides
-    are worked on tile by tile. `teaches` is False for a slide that leaves that to its regions.
+    `damaged` says which of its results are not what was saved, a sentence each. `region` tells a
+    region of a slide, which is worked on like a slide of its own. `large` slides are worked on
+    tile by tile. `teaches` is False for a slide that leaves that to its regions.
     """
 
     id: str
@@ -41,6 +42,7 @@ class SlideFacts:
     priors: bool = False
     prediction: bool = False
     missing: str = ""
+    damaged: tuple[str, ...] = ()
     reviewed: float | None = None
     shape: tuple[int, int] = (0, 0)
     region: PartOfSlide | None = None
@@ -107,6 +109,8 @@ class Shown:
         `prediction` changes with the glands that count, that of `probability` does not.
     change
         What the last round of training changed in its glands, in a sentence.
+    damage
+        Which results could not be loaded because they are not what was saved, a sentence each.
     large
         Whether it is worked on tile by tile: its results are in `overlays` then, the exterior
         apart, and cannot be edited.
@@ -122,6 +126,7 @@ class Shown:
     glands: Glands | None
     contents: dict[str, str]
     change: str = ""
+    damage: tuple[str, ...] = ()
     large: bool = False
     overlays: tuple[Overlay, ...] = ()
 
@@ -139,7 +144,7 @@ def survey(project: Project, pending: int) -> Facts:
     """Look up what a project holds; reads small files, so not for the interface's thread."""
 
     def look_up(entry: SlideEntry) -> SlideFacts:
-        found = {name: project.facts(entry.id, name) for name in (*_RESULTS, "glands")}
+        found, damage = project.all_facts(entry.id)
         return SlideFacts(
             entry.id,
             entry.name,
@@ -148,6 +153,7 @@ def survey(project: Project, pending: int) -> Facts:
             priors=found["priors"] is not None,
             prediction=found["prediction"] is not None,
             missing=missing.get(entry.id, ""),
+            damaged=tuple(str(error) for error in damage),
             reviewed=_reviewed(found["glands"], found["priors"]),
             shape=entry.shape,
             region=entry.region,

@@ -1,0 +1,47 @@
+"""From names in a project's files to places below its folder, and to nowhere else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from napari_glands.errors import GlandsError
+from napari_glands.stored import is_plain_name
+
+__all__ = ["inside"]
+
+# Names of the layout itself, which are hidden or double.
+_OWN = (".staging",)
+
+
+def inside(folder: Path, *names: str) -> Path:
+    """Return the place below a project's folder that some names stand for.
+
+    Every name from a file that becomes part of a path passes here.
+
+    Parameters
+    ----------
+    folder
+        Of the project, or one below it that was made here.
+    *names
+        One for each level.
+
+    Raises
+    ------
+    GlandsError
+        When a name is more than a name (``..``, a separator, …), or what is there is a link: what
+        is read, written or removed through it would lie elsewhere.
+    """
+    place = folder
+    for name in names:
+        if name not in _OWN and not is_plain_name(name):
+            raise GlandsError(
+                f"{name!r} cannot be a name in the project {folder}: use letters, digits, -, _ "
+                "and dots."
+            )
+        place = place / name
+        if place.is_symlink():
+            raise GlandsError(
+                f"{place} is a link. A project holds what is in its own folder only: put the files "
+                "themselves there."
+            )
+    return place
