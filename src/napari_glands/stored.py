@@ -12,6 +12,7 @@ import math
 import re
 import stat
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -50,6 +51,7 @@ _SEAL = "seal"
 _NAMED = 3  # how many faults of a file are told of
 
 
+@lru_cache(4096)
 def is_plain_name(name: str) -> bool:
     """Tell whether a text can be the name of a file or folder everywhere, and of nothing else.
 

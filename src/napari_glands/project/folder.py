@@ -402,20 +402,24 @@ class Project:
         facts : dict
             By name as `facts`; None also for what is damaged.
         damage : list of DamagedResult
-            What is seen to be damaged without reading its pixels.
+            What is seen to be damaged without reading its pixels, or looking at seals, as is done
+            when a result is used.
         """
         entry, damage = self.entry(slide_id), []
-        found: dict[ResultName, dict[str, Any] | None] = {}
+        found: dict[ResultName, dict[str, Any] | None] = dict.fromkeys(RESULTS)
+        try:
+            store = self._store(slide_id)
+        except GlandsError as error:
+            return found, [damaged(self, slide_id, RESULTS[0], error)]
         for name in RESULTS:
-            found[name] = None
             try:
-                with self._undamaged(slide_id, name), self._saving:
-                    saved = self._store(slide_id).facts(name)
-                    if saved is not None:
-                        _check_belonging(saved["slide_id"], saved["grid"], entry)
+                with self._saving:
+                    saved = store.facts(name, trusting=True)
+                if saved is not None:
+                    _check_belonging(saved["slide_id"], saved["grid"], entry)
                 found[name] = saved
-            except DamagedResult as error:
-                damage.append(error)
+            except GlandsError as error:
+                damage.append(damaged(self, slide_id, name, error))
         found["prediction"], found["glands"] = joined_facts(found["prediction"], found["glands"])
         return found, damage
 

@@ -78,10 +78,10 @@ class LabelFolders:
         """Tidy up after a process that died while it replaced a result."""
         recover_folders(inside(self.folder, "labels"))
 
-    def facts(self, name: ResultName) -> dict[str, Any] | None:
-        """Return the saved facts of a result (fingerprint, content, …); None when absent."""
+    def facts(self, name: ResultName, *, trusting: bool = False) -> dict[str, Any] | None:
+        """Return the saved facts of a result (`read_facts`); None when it is absent."""
         folder = self.place(name)
-        return None if folder is None else read_facts(folder, name)
+        return None if folder is None else read_facts(folder, name, trusting=trusting)
 
     def levels(self, name: ResultName) -> tuple[Any, ...]:
         """Return the pyramid of a result's label image, arrays on the disk; empty when absent.

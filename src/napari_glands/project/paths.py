@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from napari_glands.errors import GlandsError
@@ -31,17 +32,17 @@ def inside(folder: Path, *names: str) -> Path:
         When a name is more than a name (``..``, a separator, …), or what is there is a link: what
         is read, written or removed through it would lie elsewhere.
     """
-    place = folder
+    place = str(folder)
     for name in names:
         if name not in _OWN and not is_plain_name(name):
             raise GlandsError(
                 f"{name!r} cannot be a name in the project {folder}: use letters, digits, -, _ "
                 "and dots."
             )
-        place = place / name
-        if place.is_symlink():
+        place = os.path.join(place, name)
+        if os.path.islink(place):
             raise GlandsError(
                 f"{place} is a link. A project holds what is in its own folder only: put the files "
                 "themselves there."
             )
-    return place
+    return Path(place)
