@@ -27,12 +27,12 @@ _WORKERS = typer.Option(
     "--workers",
     min=1,
     help="Processes on this machine that do small images and the tiles of large slides; they need "
-    "no network.  [default: one per GPU]",
+    "no network (default: one per GPU).",
 )
 _CA = typer.Option(
     "--tls-ca",
-    help="For a tls:// scheduler: certificate of the authority that signed all others (PEM).  "
-    "[default: as Dask is configured]",
+    help="For a tls:// scheduler: certificate of the authority that signed all others (PEM; "
+    "default: as Dask is configured).",
 )
 _CERT = typer.Option("--tls-cert", help="For a tls:// scheduler: your certificate (PEM).")
 _KEY = typer.Option("--tls-key", help="For a tls:// scheduler: the key of your certificate (PEM).")

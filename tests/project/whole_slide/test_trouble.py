@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 
 import numpy as np
 import pytest
 from skimage.io import imsave
 
-from napari_glands import workers as workers_module
 from napari_glands.errors import GlandsError
 from napari_glands.progress import CancelToken
 from napari_glands.project.steps import run_predict
@@ -17,7 +17,7 @@ from napari_glands.project.whole_slide.building import Stage
 from napari_glands.sample_data import gland_field
 from napari_glands.segmentation import predict
 from napari_glands.slides.sources.tiff import TiffSource
-from napari_glands.workers import Cluster, chosen_workers
+from napari_glands.workers import Processes, chosen_workers
 
 from .conftest import labels_of
 
@@ -25,7 +25,7 @@ from .conftest import labels_of
 @pytest.fixture(scope="module")
 def two_workers():
     with chosen_workers(workers=2) as workers:
-        assert isinstance(workers, Cluster)
+        assert isinstance(workers, Processes)
         yield workers
 
 
@@ -103,25 +103,19 @@ def test_two_workers_give_the_same_and_one_may_be_lost(case, expected, two_worke
 
     def report(event):
         if event.message.startswith("Predicting") and not lost:
-            lost.append(_kill_one(two_workers._client))
+            lost.append(two_workers.pids[0])
+            os.kill(lost[0], signal.SIGKILL)
 
     run_predict(case.project, report=report, workers=two_workers)
     assert lost
+    assert lost[0] not in two_workers.pids
+    assert len(two_workers.pids) == 2
     np.testing.assert_array_equal(labels_of(case.project), expected[0])
     assert content(case.project) == expected[1]
     alone = predict(case.model, case.project.slide(small.id), case.project.settings)
     found = case.project.load_prediction(small.id)
     np.testing.assert_array_equal(found.probability, alone.probability)
     np.testing.assert_array_equal(found.glands, alone.glands)
-
-
-def test_a_scheduler_that_does_not_answer_is_named(monkeypatch):
-    monkeypatch.setattr(workers_module, "_ANSWER_S", 0.5)
-    with (
-        pytest.raises(GlandsError, match=r"No Dask scheduler answers at tcp://127.0.0.1:1 "),
-        chosen_workers("tcp://127.0.0.1:1"),
-    ):
-        pass
 
 
 def test_a_cancel_request_reaches_the_workers(case, two_workers):
@@ -131,10 +125,3 @@ def test_a_cancel_request_reaches_the_workers(case, two_workers):
     )
     assert result.made == ()
 
-
-def _kill_one(client):
-    """Kill a worker's process the hard way."""
-    address, info = next(iter(client.scheduler_info()["workers"].items()))
-    pid = client.run(os.getpid, workers=[address])[address]
-    os.kill(pid, 9)
-    return info["name"]
