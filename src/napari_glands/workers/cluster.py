@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Cluster", "TlsFiles", "connected"]
 
 _ANSWER_S = 10  # how long a scheduler is waited for
+_ENCRYPTED = ("tls://", "wss://")
 
 
 @dataclass(frozen=True)
@@ -161,29 +162,47 @@ def _client(address: str, tls: TlsFiles | None) -> Client:
             '`pip install "napari-glands[cluster]"`. For processes of this machine (--workers) '
             "nothing is missing."
         ) from error
-    if address.startswith("tls://"):
-        security = None if tls is None else tls.security()
-    elif tls is not None:
+    security = _security(address, tls)
+    try:
+        return Client(address, timeout=_ANSWER_S, set_as_default=False, security=security)
+    except (OSError, ValueError, TypeError, RuntimeError) as error:
+        advice = (
+            "start one (`dask scheduler`), and give the address that it prints (--scheduler)."
+            if security is None
+            else "see that it runs with TLS (`dask scheduler --protocol tls`), that its "
+            "certificate and yours are signed by the same authority, and that none has expired."
+        )
+        raise GlandsError(f"No Dask scheduler answers at {address} ({error}): {advice}") from error
+
+
+def _security(address: str, tls: TlsFiles | None) -> Security | None:
+    """Return how to connect to an address; None, after a warning, where nothing is encrypted."""
+    from distributed.security import Security
+
+    if address.startswith(_ENCRYPTED):
+        if tls is not None:
+            return tls.security()
+        configured = Security(require_encryption=True)
+        if None in (configured.tls_ca_file, configured.tls_client_cert, configured.tls_client_key):
+            raise GlandsError(
+                f"The scheduler's address {address} is an encrypted one, for which certificates "
+                "are needed: name them with --tls-ca, --tls-cert and --tls-key, or in Dask's own "
+                "configuration."
+            )
+        return configured
+    if tls is not None:
         raise GlandsError(
             f"The scheduler's address {address} is not an encrypted one, for which the TLS files "
             "are: give an address that begins with tls:// (--scheduler)."
         )
-    else:
-        security = None
-        warnings.warn(
-            f"The connection to {address} is not encrypted, and the scheduler asks nobody who he "
-            "is: whoever can reach it, every user of its machine included, can run programs as "
-            "you. Use a scheduler with TLS (tls://…).",
-            UserWarning,
-            stacklevel=2,
-        )
-    try:
-        return Client(address, timeout=_ANSWER_S, set_as_default=False, security=security)
-    except (OSError, ValueError, TypeError, RuntimeError) as error:
-        raise GlandsError(
-            f"No Dask scheduler answers at {address} ({error}): start one (`dask scheduler`), and "
-            "give the address that it prints (--scheduler)."
-        ) from error
+    warnings.warn(
+        f"The connection to {address} is not encrypted, and the scheduler asks nobody who he is: "
+        "whoever can reach it, every user of its machine included, can run programs as you. Use a "
+        "scheduler with TLS (tls://…).",
+        UserWarning,
+        stacklevel=1,
+    )
+    return None
 
 
 def _call(function: Callable[[Any], Any], argument: Any) -> Any:

@@ -156,6 +156,7 @@ class _Worker:
     _line: Connection | None = None
     _knows: set[int] = field(default_factory=set)
     _at: _Held | None = None
+    _answered: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -191,10 +192,13 @@ class _Worker:
                 well, answer = self._asked(held, argument, wanted)
             except (EOFError, OSError):  # of the pipe: the process is gone
                 code = self.end()
+                if not self._answered and not _killed(code):
+                    break  # it could not even begin, nor will the next
                 continue
             finally:
                 with self._lock:
                     self._at = None
+            self._answered = True
             if well:
                 return answer
             raise answer
@@ -265,17 +269,22 @@ def _answer(
         return pickle.dumps((False, portable(error)))
 
 
+def _killed(code: int | None) -> bool:
+    """Whether an exit code is that of a process that a signal ended."""
+    return code is not None and code < 0
+
+
 def _too_many_lost(code: int | None) -> GlandsError:
-    if code is not None and code < 0:
+    if _killed(code):
         return GlandsError(
-            f"A worker process was ended from outside {_MOST_LOSSES} times at the same work "
-            f"(signal {-code}): the computer may have run out of memory. What is finished is kept: "
-            "run the step again, with fewer workers (--workers)."
+            f"Worker processes were ended from outside {_MOST_LOSSES} times at the same work (exit "
+            f"code {code}): the computer may have run out of memory. What is finished is kept: run "
+            "the step again, with fewer workers (--workers)."
         )
     return GlandsError(
-        f"A worker process ended by itself {_MOST_LOSSES} times at the same work (exit code "
-        f"{code}). A Python script that uses workers needs its calls under "
-        '`if __name__ == "__main__":`; else work without them (--workers 1).'
+        f"The worker processes end by themselves (exit code {code}): a Python script that uses "
+        'them needs its calls under `if __name__ == "__main__":`; else work without them '
+        "(--workers 1)."
     )
 
 
