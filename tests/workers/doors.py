@@ -1,16 +1,18 @@
-"""Where another user of the machine could get at a process and its children, by Linux's own books."""
+"""Where another user of the machine could get at a process and its children, on Linux."""
 
 import json
 import os
+import shutil
 import socket
 import stat
 import subprocess
 import sys
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
 NOBODY = 65534
-_SHARED = (Path(tempfile.gettempdir()), Path("/dev/shm"))
+_SHM = Path("/dev/shm")
 _LISTENING_TCP, _UNCONNECTED_UDP, _ACCEPTS = "0A", "07", 0x10000
 
 _TRY = f"""
@@ -72,23 +74,43 @@ def doors(pid):
     return found
 
 
-def shared_files():
-    """What lies where all users may write."""
-    return {path for folder in _SHARED if folder.is_dir() for path in folder.iterdir()}
+@contextmanager
+def temporary_files_apart():
+    """Let temporary files, also those of new processes, be made in a folder like /tmp."""
+    folder, former = tempfile.mkdtemp(), (tempfile.tempdir, os.environ.get("TMPDIR"))
+    os.chmod(folder, 0o1777)
+    tempfile.tempdir = os.environ["TMPDIR"] = folder
+    try:
+        yield Path(folder)
+    finally:
+        tempfile.tempdir = former[0]
+        os.environ.pop("TMPDIR") if former[1] is None else os.environ.update(TMPDIR=former[1])
+        shutil.rmtree(folder)
 
 
-def readable_files(pid, before):
-    """Files of a process tree, or new where all may write, that their owner does not keep."""
-    opened = {Path(link.removesuffix(" (deleted)")) for link in _links(pid)}
-    mine = {path for path in opened if any(folder in path.parents for folder in _SHARED)}
-    for path in shared_files() - before:
-        mine |= {path, *path.rglob("*")} if path.is_dir() else {path}
-    return [path for path in mine if not _kept(path)]
+def _temporary():
+    """Where temporary files lie when nobody says otherwise."""
+    return Path(os.environ.get("TMPDIR", "/tmp"))
 
 
-def entered_by_nobody(pid, before):
-    """What another user gets at who tries every socket and file; tests must run as root."""
-    paths = [str(path) for path in shared_files() - before]
+def shared_files(pid):
+    """What a process tree has where all users may write: among temporary files, in memory."""
+    links = {Path(link) for link in _links(pid)}
+    pids = [str(one) for one in tree(pid)]
+    found = {path for link in links for path in (link, *link.parents) if path.parent == _SHM}
+    found |= {path for path in _SHM.glob("*") if any(one in path.name for one in pids)}
+    return {*_temporary().iterdir(), *(path for path in found if path.exists())}
+
+
+def readable_files(pid):
+    """Those of these files, and of what lies in them, that others may open."""
+    every = {path for top in shared_files(pid) for path in (top, *top.rglob("*"))}
+    return [path for path in every if not _kept(path)]
+
+
+def entered_by_nobody(pid):
+    """What another user gets at who tries every socket and file; only root can try."""
+    paths = [str(path) for top in shared_files(pid) for path in (top, *top.rglob("*"))]
     paths += [f"/proc/{one}/fd/{n}" for one in tree(pid) for n in _numbers(one)]
     done = subprocess.run(
         [sys.executable, "-c", _TRY],
@@ -111,13 +133,13 @@ def a_door(folder):
 def _kept(path):
     """Whether others are kept from a path by itself or by a folder that it lies in."""
     for part in (path, *path.parents):
-        if part in _SHARED:
+        if part in (_SHM, _temporary()):
             return False
         try:
             facts = part.lstat()
-        except OSError:
-            continue
-        if facts.st_uid != os.getuid() or not stat.S_IMODE(facts.st_mode) & 0o077:
+        except OSError:  # gone meanwhile
+            return True
+        if not stat.S_IMODE(facts.st_mode) & 0o077:
             return True
     return True
 
