@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,9 +18,11 @@ from napari_glands.project.whole_slide.building import Stage
 from napari_glands.sample_data import gland_field
 from napari_glands.segmentation import predict
 from napari_glands.slides.sources.tiff import TiffSource
-from napari_glands.workers import Processes, chosen_workers
+from napari_glands.workers import Processes, TlsFiles, chosen_workers
 
 from .conftest import labels_of
+
+PARTS, KINDS = ("scheduler", "worker", "client"), ("cert", "key")
 
 
 @pytest.fixture(scope="module")
@@ -125,3 +128,30 @@ def test_a_cancel_request_reaches_the_workers(case, two_workers):
     )
     assert result.made == ()
 
+
+def test_a_cluster_with_tls_gives_the_same(case, expected, tmp_path, monkeypatch):
+    from distributed import LocalCluster
+    from distributed.security import Security
+
+    monkeypatch.syspath_prepend(Path(__file__).parents[2] / "workers")
+    import guide
+
+    folder = guide.make_certificates(tmp_path)
+    ca, cert, key = (folder / name for name in ("ca.pem", "cert.pem", "key.pem"))
+    pairs = {f"tls_{of}_{what}": str(folder / f"{what}.pem") for of in PARTS for what in KINDS}
+    security = Security(tls_ca_file=str(ca), require_encryption=True, **pairs)
+    with (
+        LocalCluster(
+            n_workers=2,
+            threads_per_worker=1,
+            protocol="tls://",
+            security=security,
+            dashboard_address="127.0.0.1:0",
+            local_directory=tmp_path,
+        ) as cluster,
+        chosen_workers(cluster.scheduler_address, tls=TlsFiles(ca, cert, key)) as workers,
+    ):
+        assert cluster.scheduler_address.startswith("tls://")
+        run_predict(case.project, workers=workers)
+    np.testing.assert_array_equal(labels_of(case.project), expected[0])
+    assert content(case.project) == expected[1]
