@@ -214,11 +214,13 @@ def test_a_scheduler_that_goes_away_ends_the_run_with_a_sentence(certificates, f
     key = ("--tls-key", str(files.key), "--protocol", "tls")
     told = tmp_path / "scheduler.json"
     begin = ("scheduler", *tls, *key, "--port", "0", "--scheduler-file", str(told), *NO_DASHBOARD)
-    with running(*begin, env=os.environ) as process:
-        with chosen_workers(address_in(told, process), tls=files) as workers:
-            waiting = workers.map(Toy(tmp_path), BLOCKS, Killing(process))
-            with pytest.raises(GlandsError, match="scheduler of the cluster is gone"):
-                next(waiting)
+    with (
+        running(*begin, env=os.environ) as process,
+        chosen_workers(address_in(told, process), tls=files) as workers,
+    ):
+        waiting = workers.map(Toy(tmp_path), BLOCKS, Killing(process))
+        with pytest.raises(GlandsError, match="scheduler of the cluster is gone"):
+            next(waiting)
 
 
 class Killing(CancelToken):

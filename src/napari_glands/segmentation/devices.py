@@ -297,11 +297,11 @@ class DevicesTrainer(L.Trainer):
     """
 
     def __init__(self, watcher: DevicesWatcher, **options: Any) -> None:
-        self._watcher = watcher
+        self._watcher, self._private = watcher, _PrivateStrategy(watcher.count)
         try:
             super().__init__(
                 devices=watcher.count,
-                strategy=_PrivateStrategy(watcher.count),
+                strategy=self._private,
                 plugins=[LightningEnvironment()],  # also where a scheduler like SLURM started us
                 sync_batchnorm=options["accelerator"] == "gpu",
                 use_distributed_sampler=False,
@@ -317,7 +317,7 @@ class DevicesTrainer(L.Trainer):
         """Train; raise what a process raised, and leave none behind."""
         port = os.environ.get("MASTER_PORT")  # the launcher sets it
         try:
-            with self._watcher.attending(), self.strategy.meeting():
+            with self._watcher.attending(), self._private.meeting():
                 super().fit(*args, **options)
         except SystemExit as error:  # how Lightning passes on a keyboard interrupt
             raise KeyboardInterrupt from error

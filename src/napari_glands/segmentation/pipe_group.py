@@ -12,7 +12,6 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from typing import Any
 
-import numpy as np
 import torch
 from torch._C._distributed_c10d import _create_work_from_future
 from torch.distributed import Backend, ProcessGroup, ReduceOp
@@ -61,7 +60,10 @@ def pipe_backend(lines: Lines) -> str:
     return _NAME
 
 
-class PipeGroup(ProcessGroup):
+_Group: Any = ProcessGroup  # its methods can be called in many ways, of which torch uses these
+
+
+class PipeGroup(_Group):
     """A process group of torch whose tensors go through pipes; they live in ordinary memory.
 
     It can do what training needs: sums, and handing tensors to all.
@@ -153,7 +155,7 @@ class PipeGroup(ProcessGroup):
             line.send_bytes(_bytes(tensor))
 
 
-def _bytes(tensor: torch.Tensor) -> np.ndarray:
+def _bytes(tensor: torch.Tensor) -> Any:
     """Return the memory of a contiguous tensor."""
     return tensor.view(-1).view(torch.uint8).numpy()
 

@@ -182,7 +182,7 @@ def _security(address: str, tls: TlsFiles | None) -> Security | None:
     if address.startswith(_ENCRYPTED):
         if tls is not None:
             return tls.security()
-        configured = Security(require_encryption=True)
+        configured: Any = Security(require_encryption=True)
         if None in (configured.tls_ca_file, configured.tls_client_cert, configured.tls_client_key):
             raise GlandsError(
                 f"The scheduler's address {address} is an encrypted one, for which certificates "
