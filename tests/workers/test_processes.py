@@ -114,6 +114,17 @@ def test_a_cancel_request_ends_who_is_busy_at_once(two, toy, tmp_path):
     assert time.monotonic() - began < 30
 
 
+def test_leaving_does_not_wait_for_what_was_asked_and_not_taken(toy, tmp_path):
+    from toy_work import BLOCKS
+
+    with chosen_workers(workers=2) as workers:
+        asked = workers.map(toy("slow but first"), BLOCKS, CancelToken())
+        next(asked)
+        pids, began = workers.pids, time.monotonic()
+    assert time.monotonic() - began < 20
+    assert not any(map(lives, pids))
+
+
 def test_what_is_made_ahead_is_a_few_and_not_all(two, toy, tmp_path):
     work, names = toy(), [f"{'n' * count}" for count in range(1, 13)]
     with two.ahead(work.made, names, CancelToken()) as made:

@@ -34,7 +34,7 @@ class Toy:
     def __call__(self, block, data, check):
         if data == 1:
             self.suffer()
-        if self.fate == "slow":
+        if self.fate == "slow" or (self.fate == "slow but first" and data):
             (self.folder / f"busy-{os.getpid()}").touch()
             time.sleep(60)
         time.sleep(0.02)

@@ -37,11 +37,12 @@ _spawning = multiprocessing.get_context("spawn")
 
 @dataclass(eq=False)
 class _Held:
-    """A function as it is sent, and whether its answers are still wanted."""
+    """A function as it is sent, what was asked of it, and whether that is still wanted."""
 
     key: int
     content: bytes
     over: bool = False
+    asked: set[Future[Any]] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ class Processes(Others):
         for worker in self._workers:
             self._idle.put(worker)
         self._keys = itertools.count()
-        self._wanted: set[int] = set()
+        self._wanted: dict[int, _Held] = {}
         self._threads = ThreadPoolExecutor(count, "asking a worker")
 
     def __enter__(self) -> Processes:
@@ -97,7 +98,9 @@ class Processes(Others):
         return self
 
     def __exit__(self, *raised: Any) -> None:
-        """End the processes."""
+        """End the processes, also where somebody has not said that he wants no more of them."""
+        for held in tuple(self._wanted.values()):
+            self._drop(held)
         self._threads.shutdown()
         for worker in self._workers:
             worker.tell_to_end()
@@ -118,26 +121,29 @@ class Processes(Others):
     def holding(self, function: Callable[[Any], Any]) -> Iterator[Ask]:
         """Send a function to each process once; one that is at it in the end is ended itself."""
         held = _Held(next(self._keys), pickle.dumps(function))
-        asked: set[Future[Any]] = set()
+        self._wanted[held.key] = held
 
         def ask(argument: Any) -> Future[Any]:
             future = self._threads.submit(self._ask, held, argument)
-            asked.add(future)
-            future.add_done_callback(asked.discard)
+            held.asked.add(future)
+            future.add_done_callback(held.asked.discard)
             return future
 
-        self._wanted.add(held.key)
         try:
             yield ask
         finally:
-            self._wanted.discard(held.key)
-            held.over = True
-            rest = tuple(asked)
-            for future in rest:
-                future.cancel()
-            for worker in self._workers:
-                worker.leave(held)
-            wait(rest)
+            self._drop(held)
+
+    def _drop(self, held: _Held) -> None:
+        """See that nobody is at a function any longer, nor will be."""
+        self._wanted.pop(held.key, None)
+        held.over = True
+        rest = tuple(held.asked)
+        for future in rest:
+            future.cancel()
+        for worker in self._workers:
+            worker.leave(held)
+        wait(rest)
 
     def _ask(self, held: _Held, argument: Any) -> Any:
         worker = self._idle.get()
