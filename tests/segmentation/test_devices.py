@@ -1,6 +1,9 @@
 """Training on several devices, here two processes on a CPU: what one device would learn."""
 
 import multiprocessing
+import os
+import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -121,6 +124,31 @@ def test_a_cancelled_training_on_two_devices_goes_on_on_one(cancelled, slide, pr
     assert [e.fraction for e in rest if e.values] == [0.75, 1.0]
     assert resumed.metrics["stopped"] == "finished"
     assert all(bool(tensor.isfinite().all()) for tensor in resumed.weights.values())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_no_other_user_gets_at_a_training_on_two_devices(slide, priors, two, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "workers")
+    import doors
+
+    mine, found = os.getpid(), []
+
+    def report(event):  # the processes wait until it returns
+        if event.values:
+            assert len(multiprocessing.active_children()) == 2
+            found.append((doors.doors(mine), doors.readable_files(mine)))
+            if os.geteuid() == 0:
+                assert doors.entered_by_nobody(mine) == []
+            # Torch reads from here why a process failed, and believes what it reads.
+            folder = Path(tempfile.gettempdir())
+            assert folder.stat().st_mode & 0o077 == 0
+            assert folder.parent == temporary
+
+    with doors.temporary_files_apart() as temporary:
+        short = two.updated("train", iterations=1)
+        train([slide], [priors], short, run_dir=tmp_path, report=report)
+    assert found == [([], [])]
+    assert "MASTER_PORT" not in os.environ
 
 
 @pytest.mark.benchmark

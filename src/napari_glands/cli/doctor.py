@@ -25,6 +25,7 @@ _PACKAGES = (
     "lightning",
     "numpy",
     "scikit-image",
+    "distributed",
     "zarr",
     "ome-zarr",
     "tifffile",

@@ -22,6 +22,7 @@ from napari_glands.cli.options import (
 )
 from napari_glands.cli.regions import add_from_file
 from napari_glands.cli.terminal import note, print_json, print_table, work
+from napari_glands.cli.workers import WorkersChoice, with_workers
 from napari_glands.jobs import CancelToken, Report
 from napari_glands.presets import PresetName
 from napari_glands.project.commands import step_options
@@ -43,24 +44,6 @@ MppOption = Annotated[
 ]
 NameOption = Annotated[str, typer.Option("--name", help="Name of the model in the project.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-SchedulerOption = Annotated[
-    str | None,
-    typer.Option(
-        "--scheduler",
-        help="Address of a running Dask scheduler, such as tcp://10.0.0.1:8786, whose workers do "
-        "small images and the tiles of large slides; they must see the project and the images "
-        "under the same paths.",
-    ),
-]
-WorkersOption = Annotated[
-    int | None,
-    typer.Option(
-        "--workers",
-        min=1,
-        help="Processes on this machine that do small images and the tiles of large slides.  "
-        "[default: one per GPU]",
-    ),
-]
 
 
 @with_settings(general=None)
@@ -109,6 +92,7 @@ def new(
 
 
 @with_settings(general=("working_mpp", "device", "devices", "seed"))
+@with_workers
 def run(
     *,
     images: Annotated[
@@ -122,8 +106,7 @@ def run(
     settings: SettingsOption = None,
     preset: PresetOption = None,
     mpp: MppOption = None,
-    scheduler: SchedulerOption = None,
-    workers: WorkersOption = None,
+    chosen: WorkersChoice,
     as_json: JsonOption = False,
     changes: Changes,
 ) -> None:
@@ -131,10 +114,9 @@ def run(
 
     def job(report: Report, cancel: CancelToken) -> dict[str, Any]:
         from napari_glands.project.steps import run_all
-        from napari_glands.workers import chosen_workers
 
         with (
-            chosen_workers(scheduler, workers) as those,
+            chosen.opened() as those,
             _filled_project(images or [], project, settings, preset, mpp, changes) as opened,
         ):
             return run_all(opened, report=report, cancel=cancel, workers=those).to_dict()
@@ -150,12 +132,12 @@ def run(
 
 
 @with_settings(**step_options("exterior"))
+@with_workers
 def exterior(
     *,
     project: ProjectOption,
     preset: PresetOption = None,
-    scheduler: SchedulerOption = None,
-    workers: WorkersOption = None,
+    chosen: WorkersChoice,
     as_json: JsonOption = False,
     changes: Changes,
 ) -> None:
@@ -163,10 +145,11 @@ def exterior(
     from napari_glands.project.steps import run_exterior
 
     changes = with_preset(changes, preset, "exterior")
-    _run_tiled_step(run_exterior, project, changes, as_json, scheduler, workers)
+    _run_tiled_step(run_exterior, project, changes, as_json, chosen)
 
 
 @with_settings(**step_options("priors"))
+@with_workers
 def priors(
     *,
     project: ProjectOption,
@@ -177,8 +160,7 @@ def priors(
             help="Replace priors that you edited or took from predictions, too (after a backup).",
         ),
     ] = False,
-    scheduler: SchedulerOption = None,
-    workers: WorkersOption = None,
+    chosen: WorkersChoice,
     as_json: JsonOption = False,
     changes: Changes,
 ) -> None:
@@ -186,7 +168,7 @@ def priors(
     from napari_glands.project.steps import run_priors
 
     told = {"replace_curated": replace_curated}
-    _run_tiled_step(run_priors, project, changes, as_json, scheduler, workers, **told)
+    _run_tiled_step(run_priors, project, changes, as_json, chosen, **told)
 
 
 @with_settings(**step_options("train"))
@@ -214,6 +196,7 @@ def train(
 
 
 @with_settings(**step_options("predict"))
+@with_workers
 def predict(
     *,
     images: Annotated[
@@ -235,8 +218,7 @@ def predict(
     name: NameOption = "glands",
     preset: PresetOption = None,
     mpp: MppOption = None,
-    scheduler: SchedulerOption = None,
-    workers: WorkersOption = None,
+    chosen: WorkersChoice,
     as_json: JsonOption = False,
     changes: Changes,
 ) -> None:
@@ -246,13 +228,13 @@ def predict(
         _refuse_idle_mpp(mpp)
         from napari_glands.project.steps import run_predict
 
-        _run_tiled_step(run_predict, project, changes, as_json, scheduler, workers, name=name)
+        _run_tiled_step(run_predict, project, changes, as_json, chosen, name=name)
         return
     if not images or model is None or out is None or project is not None:
         raise typer.BadParameter(
             "give either --project DIR, or IMAGES... with --model DIR and --out DIR."
         )
-    _predict_new(images, model, out, mpp, changes, as_json, scheduler, workers)
+    _predict_new(images, model, out, mpp, changes, as_json, chosen)
 
 
 @with_settings(**step_options("grow"))
@@ -316,15 +298,14 @@ def _predict_new(
     mpp: float | None,
     changes: Changes,
     as_json: bool,
-    scheduler: str | None,
-    workers: int | None,
+    chosen: WorkersChoice,
 ) -> None:
     def job(report: Report, cancel: CancelToken) -> list[dict[str, Any]]:
-        with chosen_workers(scheduler, workers) as those:
+        with chosen.opened() as those:
             crew = Crew(those, report, cancel)
             return _predicted(images, model, out, mpp, changes, crew)
 
-    from napari_glands.workers import Crew, chosen_workers
+    from napari_glands.workers import Crew
 
     rows = work(job)
     if as_json:
@@ -397,18 +378,16 @@ def _run_tiled_step(
     project: Path,
     changes: Changes,
     as_json: bool,
-    scheduler: str | None,
-    workers: int | None,
+    chosen: WorkersChoice,
     **more: Any,
 ) -> None:
     """Run a step whose tiles others may work on."""
-    from napari_glands.workers import chosen_workers
 
-    def with_workers(*given: Any, **options: Any) -> Any:
-        with chosen_workers(scheduler, workers) as those:
+    def worked_on(*given: Any, **options: Any) -> Any:
+        with chosen.opened() as those:
             return step(*given, **options, workers=those)
 
-    _run_step(with_workers, project, changes, as_json, **more)
+    _run_step(worked_on, project, changes, as_json, **more)
 
 
 def _told(project: Path, result: Any) -> dict[str, Any]:

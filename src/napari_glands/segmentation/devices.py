@@ -7,24 +7,28 @@ are those of a part of the batch, and dropout differs. On GPUs the batch norm se
 on CPUs, where torch has no such layer, each process normalises its own part.
 
 The processes are Lightning's ("ddp_spawn"); what they say and whether they go on passes through
-one pipe each. The first process waits for an answer after every step, so a cancel request ends
-the round within one step, and a pause holds all of them. They end when this process is gone.
+one pipe each. On CPUs gradients go through pipes too, so nothing listens on a port; on GPUs they
+are NCCL's, which is kept to the machine's own loopback interface, and whose processes meet in a
+folder that is the user's alone. The first process waits for an answer after every step, so a
+cancel request ends the round within one step, and a pause holds all of them. They end when this
+process is gone.
 """
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
-import pickle
 import signal
+import tempfile
 import threading
-import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from multiprocessing import Pipe, parent_process
+from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from typing import Any
 
 import lightning as L
@@ -35,10 +39,12 @@ from lightning.pytorch.strategies import DDPStrategy
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from torch.multiprocessing import ProcessExitedException
 
+from napari_glands.child import begin_child, portable
 from napari_glands.errors import GlandsError
 from napari_glands.exterior.device import Device
 from napari_glands.progress import Cancelled, CancelToken
 from napari_glands.segmentation.network import GlandPSPNet
+from napari_glands.segmentation.pipe_group import Lines, pipe_backend
 from napari_glands.segmentation.watching import OnStep, Watcher
 from napari_glands.settings import Settings
 
@@ -198,12 +204,7 @@ class DevicesWatcher(Watcher):
 
     def say_failed(self, rank: int, error: Exception) -> None:
         """Tell what a process raised."""
-        error.add_note("".join(traceback.format_exception(error)))
-        try:
-            pickle.loads(pickle.dumps(error))
-        except Exception:  # an exception of its own kind
-            error = RuntimeError(f"{type(error).__name__}: {error}")
-        self._there[rank].send(("failed", error))
+        self._there[rank].send(("failed", portable(error)))
 
     def on_train_start(self, trainer, pl_module) -> None:
         """Begin; end at once when told to, also while waiting for a process that is gone."""
@@ -235,12 +236,53 @@ class DevicesWatcher(Watcher):
         return trainer.strategy.reduce_boolean_decision(stop, all=False)
 
 
-def _end_with_parent() -> None:
-    """End this process as soon as the one that started it is gone, however that ended."""
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+class _PrivateStrategy(DDPStrategy):
+    """Lets the processes find each other where nobody else can find them.
+
+    Parameters
+    ----------
+    count
+        Number of processes.
+    """
+
+    def __init__(self, count: int) -> None:
+        # Not every stage of an encoder takes part where it is cut short.
+        super().__init__(start_method="spawn", timeout=_LONGEST_PAUSE, find_unused_parameters=True)
+        self._lines = Lines(count)
+        self._meeting = Path()
+
+    @contextmanager
+    def meeting(self) -> Iterator[None]:
+        """Hold a folder of this user's alone in which the processes meet, and their lines."""
+        former = tempfile.tempdir
+        with tempfile.TemporaryDirectory(prefix="napari-glands-") as folder:
+            self._meeting = Path(folder)
+            # Torch unpickles why a process failed from a file whose name everybody can see before
+            # it exists: among the temporary files of all users, others could make it.
+            tempfile.tempdir = folder
+            try:
+                yield
+            finally:
+                tempfile.tempdir = former
+                self._lines.close()
+
+    def setup_distributed(self) -> None:
+        """Join the other processes, instead of over a port as Lightning would."""
+        self.set_world_ranks()
+        on_gpu = self.root_device.type == "cuda"
+        if on_gpu:
+            os.environ.setdefault("NCCL_SOCKET_IFNAME", "lo")
+            atexit.register(torch.distributed.destroy_process_group)  # or it complains
+        store = torch.distributed.FileStore(str(self._meeting / "processes"), self.world_size)
+        torch.distributed.init_process_group(
+            self._get_process_group_backend() if on_gpu else pipe_backend(self._lines),
+            store=store,
+            rank=self.global_rank,
+            world_size=self.world_size,
+            timeout=_LONGEST_PAUSE,
+            device_id=self.root_device if on_gpu else None,
+        )
+        super().setup_distributed()
 
 
 class DevicesTrainer(L.Trainer):
@@ -255,14 +297,11 @@ class DevicesTrainer(L.Trainer):
     """
 
     def __init__(self, watcher: DevicesWatcher, **options: Any) -> None:
-        self._watcher = watcher
+        self._watcher, self._private = watcher, _PrivateStrategy(watcher.count)
         try:
             super().__init__(
                 devices=watcher.count,
-                # Not every stage of an encoder takes part where it is cut short.
-                strategy=DDPStrategy(
-                    start_method="spawn", timeout=_LONGEST_PAUSE, find_unused_parameters=True
-                ),
+                strategy=self._private,
                 plugins=[LightningEnvironment()],  # also where a scheduler like SLURM started us
                 sync_batchnorm=options["accelerator"] == "gpu",
                 use_distributed_sampler=False,
@@ -278,7 +317,7 @@ class DevicesTrainer(L.Trainer):
         """Train; raise what a process raised, and leave none behind."""
         port = os.environ.get("MASTER_PORT")  # the launcher sets it
         try:
-            with self._watcher.attending():
+            with self._watcher.attending(), self._private.meeting():
                 super().fit(*args, **options)
         except SystemExit as error:  # how Lightning passes on a keyboard interrupt
             raise KeyboardInterrupt from error
@@ -291,9 +330,7 @@ class DevicesTrainer(L.Trainer):
 
     def _fit_impl(self, *args: Any, **options: Any) -> None:
         """Train: what each of the processes does."""
-        # Ctrl-C reaches them too, but it is for the process that started them to stop them.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        threading.Thread(target=_end_with_parent, daemon=True).start()
+        begin_child()
         try:
             with quiet():
                 super()._fit_impl(*args, **options)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
 from skimage.io import imsave
 
-from napari_glands import workers as workers_module
 from napari_glands.errors import GlandsError
 from napari_glands.progress import CancelToken
 from napari_glands.project.steps import run_predict
@@ -17,15 +18,17 @@ from napari_glands.project.whole_slide.building import Stage
 from napari_glands.sample_data import gland_field
 from napari_glands.segmentation import predict
 from napari_glands.slides.sources.tiff import TiffSource
-from napari_glands.workers import Cluster, chosen_workers
+from napari_glands.workers import Processes, TlsFiles, chosen_workers
 
 from .conftest import labels_of
+
+PARTS, KINDS = ("scheduler", "worker", "client"), ("cert", "key")
 
 
 @pytest.fixture(scope="module")
 def two_workers():
     with chosen_workers(workers=2) as workers:
-        assert isinstance(workers, Cluster)
+        assert isinstance(workers, Processes)
         yield workers
 
 
@@ -103,25 +106,19 @@ def test_two_workers_give_the_same_and_one_may_be_lost(case, expected, two_worke
 
     def report(event):
         if event.message.startswith("Predicting") and not lost:
-            lost.append(_kill_one(two_workers._client))
+            lost.append(two_workers.pids[0])
+            os.kill(lost[0], signal.SIGKILL)
 
     run_predict(case.project, report=report, workers=two_workers)
     assert lost
+    assert lost[0] not in two_workers.pids
+    assert len(two_workers.pids) == 2
     np.testing.assert_array_equal(labels_of(case.project), expected[0])
     assert content(case.project) == expected[1]
     alone = predict(case.model, case.project.slide(small.id), case.project.settings)
     found = case.project.load_prediction(small.id)
     np.testing.assert_array_equal(found.probability, alone.probability)
     np.testing.assert_array_equal(found.glands, alone.glands)
-
-
-def test_a_scheduler_that_does_not_answer_is_named(monkeypatch):
-    monkeypatch.setattr(workers_module, "_ANSWER_S", 0.5)
-    with (
-        pytest.raises(GlandsError, match=r"No Dask scheduler answers at tcp://127.0.0.1:1 "),
-        chosen_workers("tcp://127.0.0.1:1"),
-    ):
-        pass
 
 
 def test_a_cancel_request_reaches_the_workers(case, two_workers):
@@ -132,9 +129,29 @@ def test_a_cancel_request_reaches_the_workers(case, two_workers):
     assert result.made == ()
 
 
-def _kill_one(client):
-    """Kill a worker's process the hard way."""
-    address, info = next(iter(client.scheduler_info()["workers"].items()))
-    pid = client.run(os.getpid, workers=[address])[address]
-    os.kill(pid, 9)
-    return info["name"]
+def test_a_cluster_with_tls_gives_the_same(case, expected, tmp_path, monkeypatch):
+    from distributed import LocalCluster
+    from distributed.security import Security
+
+    monkeypatch.syspath_prepend(Path(__file__).parents[2] / "workers")
+    import guide
+
+    folder = guide.make_certificates(tmp_path)
+    ca, cert, key = (folder / name for name in ("ca.pem", "cert.pem", "key.pem"))
+    pairs = {f"tls_{of}_{what}": str(folder / f"{what}.pem") for of in PARTS for what in KINDS}
+    security = Security(tls_ca_file=str(ca), require_encryption=True, **pairs)
+    with (
+        LocalCluster(
+            n_workers=2,
+            threads_per_worker=1,
+            protocol="tls://",
+            security=security,
+            dashboard_address="127.0.0.1:0",
+            local_directory=tmp_path,
+        ) as cluster,
+        chosen_workers(cluster.scheduler_address, tls=TlsFiles(ca, cert, key)) as workers,
+    ):
+        assert cluster.scheduler_address.startswith("tls://")
+        run_predict(case.project, workers=workers)
+    np.testing.assert_array_equal(labels_of(case.project), expected[0])
+    assert content(case.project) == expected[1]
