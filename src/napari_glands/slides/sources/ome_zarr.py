@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 import weakref
 from dataclasses import dataclass, replace
+from json import JSONDecodeError
 from pathlib import Path
 from typing import Any
 
 import zarr
+from zarr.errors import UnknownCodecError
 
 from napari_glands.errors import GlandsError
 from napari_glands.slides.addresses import Address, close_store, reason
@@ -27,6 +29,8 @@ __all__ = ["OmeZarrSource"]
 _MOST_PICTURES = 1000
 _MOST_METADATA_BYTES = 32 << 20
 _METADATA_FILES = ("zarr.json", ".zgroup", ".zattrs", ".zarray")
+# zarr's errors of what is not there are of this kind.
+_ABSENT = FileNotFoundError
 _XML = "OME/METADATA.ome.xml"
 
 
@@ -193,7 +197,12 @@ class _Folder:
 
     def array(self, path: str) -> zarr.Array:
         """Return the array of a level."""
-        node = self.node(path)
+        try:
+            node = self.node(path)
+        except _ABSENT as error:
+            raise GlandsError(
+                f"its level {path!r} is not there: copy or export it again"
+            ) from error
         if not isinstance(node, zarr.Array):
             raise GlandsError(f"its level {path!r} holds no pixels: export it again")
         return node
@@ -202,7 +211,7 @@ class _Folder:
         """Return the attributes of a group, None where there is no group."""
         try:
             node = self.node(path)
-        except (FileNotFoundError, KeyError):  # zarr's errors of what is not there
+        except _ABSENT:
             return None
         return node.attrs.asdict() if isinstance(node, zarr.Group) else None
 
@@ -287,6 +296,8 @@ def _check_axes(arrays: list[zarr.Array], axes: str) -> None:
 
 def _checked(array: zarr.Array, axes: str) -> zarr.Array:
     """Return an array after a look at what reading it will take."""
+    if array.dtype.kind not in "buif":
+        raise GlandsError(f"its pixels are no numbers ({array.dtype}): export it again")
     if len(array.shape) == len(axes) and {"y", "x"} <= set(axes) and 0 not in array.shape:
         check_size(array.shape[axes.index("y")], array.shape[axes.index("x")])
         check_chunks(array.shape, array.chunks, axes, array.dtype.itemsize)
@@ -296,7 +307,7 @@ def _checked(array: zarr.Array, axes: str) -> zarr.Array:
 def _unreadable(place: Path | Address, error: Exception) -> GlandsError:
     """Say why an image cannot be opened."""
     if isinstance(place, Address):
-        if isinstance(error, FileNotFoundError | KeyError):
+        if isinstance(error, _ABSENT):
             return GlandsError(
                 f"There is no OME-Zarr image at {place}: check the address, which must be that of "
                 "the image's folder."
@@ -304,7 +315,10 @@ def _unreadable(place: Path | Address, error: Exception) -> GlandsError:
         words = reason(error)
         if words is not None:
             return GlandsError(f"{place} cannot be read: {words}.")
-    what = type(error).__name__
-    return GlandsError(
-        f"{place} is not a readable OME-Zarr image ({what}: {str(error)[:200]}): export it again."
+    # What damaged JSON does to a library says nothing to people; what lacks (a codec) does.
+    damage = isinstance(
+        error, TypeError | AttributeError | LookupError | RecursionError | JSONDecodeError
     )
+    damage = damage and not isinstance(error, UnknownCodecError)
+    what = "its metadata are damaged" if damage else str(error)[:200].rstrip(".")
+    return GlandsError(f"{place} is not a readable OME-Zarr image ({what}): export it again.")
