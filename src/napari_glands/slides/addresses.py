@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from contextlib import suppress
+from base64 import b64encode
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from napari_glands.slides.formats import READABLE
 __all__ = ["Address", "close_store", "local_path", "reason"]
 
 _CONNECT_S, _READ_S = 10, 30
+# Loops hold their tasks weakly.
+_closing: set[asyncio.Task[None]] = set()
 _WHAT_IS_READ = (
     "only OME-Zarr images are read over a network, at http://, https:// and s3:// addresses"
 )
@@ -115,7 +118,8 @@ class Address:
             "trust_env": True,  # proxies, and logins in ~/.netrc
         }
         if self.login:
-            client["auth"] = aiohttp.BasicAuth(*self.login)
+            login = b64encode(":".join(self.login).encode()).decode()
+            client["headers"] = {"Authorization": f"Basic {login}"}
         return {"client_kwargs": client, "skip_instance_cache": True}
 
     def _s3_options(self) -> dict[str, Any]:
@@ -141,14 +145,26 @@ def local_path(text: str | Path) -> Path | None:
 
 def close_store(store: Any) -> None:
     """Close the connections of a store that reads an address."""
-    files = store.fs
-    session = getattr(files, "_session", None) or getattr(files, "_s3", None)
-    if session is None:
-        return
     from zarr.core.sync import sync
 
-    with suppress(Exception):  # the loop that it lives in may have ended with the program
-        sync(session.close(), timeout=2)
+    files = store.fs
+    if getattr(files, "_session", None) is not None:
+        closing = files._session.close()
+    elif getattr(files, "_s3", None) is not None:
+        closing = files._s3.close()
+    else:
+        return
+    try:
+        running = asyncio.get_running_loop()
+    except RuntimeError:
+        try:
+            sync(closing, timeout=2)
+        except Exception:  # the loop that it lives in has ended with the program
+            closing.close()
+        return
+    task = running.create_task(closing)  # when memory is tidied up in the midst of reading
+    _closing.add(task)
+    task.add_done_callback(_closing.discard)
 
 
 def reason(error: BaseException) -> str | None:

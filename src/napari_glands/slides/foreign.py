@@ -22,7 +22,8 @@ class _Format:
     advice: str = _CONVERT
 
 
-# Told by their first bytes where these say it, else by their ending.
+# Told by their first bytes where these say it, else by their ending. Containers that hold many
+# formats have no ending here.
 _FORMATS = (
     _Format("Leica LIF", (".lif", ".lifext"), b"\x70\0\0\0"),
     _Format("Leica LOF", (".lof", ".xlif", ".xlef", ".xllf")),
@@ -46,7 +47,7 @@ _FORMATS = (
         (".mrxs",),
         advice="put the folder of the same name, with Slidedat.ini and the data, beside it",
     ),
-    _Format("HDF5", (".h5", ".hdf5", ".hdf"), b"\x89HDF\r\n\x1a\n"),
+    _Format("HDF5", (), b"\x89HDF\r\n\x1a\n"),
     _Format("OLE (Olympus OIB, Zeiss ZVI)", (), b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"),
     _Format("ZIP", (".zip", ".ozx"), b"PK\x03\x04", "unpack it and open what is in it"),
     _Format("PDF", (".pdf",), b"%PDF", "export the image in it as PNG or TIFF"),
