@@ -92,7 +92,7 @@ def test_what_cannot_be_opened_is_closed(
         gc.collect()
         assert not opened(path)
     stack = tmp_path / "stack.tif"
-    tifffile.imwrite(stack, np.zeros((3, 60, 90), np.uint8))
+    tifffile.imwrite(stack, np.zeros((5, 60, 90), np.uint8), photometric="minisblack")
     pages = tmp_path / "pages.tif"
     with tifffile.TiffWriter(pages) as writer:
         for shape in ((60, 90), (100, 50)):

@@ -14,7 +14,7 @@ import tifffile
 from PIL import Image
 
 from napari_glands.errors import GlandsError
-from napari_glands.slides import Region, open_slide, source_in_words
+from napari_glands.slides import Region, describe_source, open_slide
 from napari_glands.slides.pixel_size import MppSource
 
 
@@ -193,7 +193,7 @@ def test_a_pixel_size_settled_before_keeps_its_origin(rgb: np.ndarray) -> None:
 
 
 def test_every_origin_has_words() -> None:
-    words = {source: source_in_words(source) for source in get_args(MppSource)}
+    words = {source: describe_source(source) for source in get_args(MppSource)}
     assert words["metadata"] == "from the file"
     assert words["given"] == "from you"
     assert words["default"] == "assumed"

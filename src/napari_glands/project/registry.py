@@ -6,13 +6,14 @@ import os
 import warnings
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_glands.atomic import replace_folder, staging_folder
 from napari_glands.errors import GlandsError
 from napari_glands.project.pixels import make_slide_group
 from napari_glands.project.schema import PartOfSlide, SlideEntry
 from napari_glands.settings import Settings
+from napari_glands.slides.formats import is_address
 
 if TYPE_CHECKING:
     from napari_glands.slides import Region, Slide
@@ -25,13 +26,20 @@ COPY_PIXELS = 2048 * 2048
 SMALLEST_REGION_UM = 100.0
 
 
-def opened(source: str | Path | Slide, mpp: float | None, settings: Settings) -> Slide:
-    """Return a slide for a file, or the slide itself, with the given pixel size if any."""
+def opened(
+    source: str | Path | Slide,
+    mpp: float | None,
+    settings: Settings,
+    picture: int | None = None,
+) -> Slide:
+    """Return a slide for a file, or the slide itself, with the given pixel size if any.
+
+    Of a file that holds several pictures, `picture` says which one.
+    """
     from napari_glands.slides import open_slide
 
-    if isinstance(source, (str, Path)):
-        return open_slide(source, mpp=mpp, default_mpp=settings.general.default_mpp)
-    return source if mpp is None else source.with_mpp(mpp)
+    default_mpp = settings.general.default_mpp
+    return open_slide(source, mpp=mpp, default_mpp=default_mpp, picture=picture)
 
 
 def enter(slide: Slide, project: Path, staging_root: Path) -> SlideEntry:
@@ -40,9 +48,10 @@ def enter(slide: Slide, project: Path, staging_root: Path) -> SlideEntry:
     Small images, and all that have no file, are copied; others are pointed to.
     """
     target = project / "slides" / f"{slide.id}.zarr"
-    copied = slide.path is None or slide.shape[0] * slide.shape[1] <= COPY_PIXELS
+    small = slide.shape[0] * slide.shape[1] <= COPY_PIXELS
+    copied = small or (slide.path is None and slide.address is None)
     path = target if slide.path is None else slide.path.resolve()
-    stored = _stored_path(path, project)
+    stored = slide.address or _stored_path(path, project)
     with staging_folder(staging_root) as staging:
         built = staging / target.name
         make_slide_group(built, slide, copied=copied, source=stored)
@@ -55,6 +64,7 @@ def enter(slide: Slide, project: Path, staging_root: Path) -> SlideEntry:
         shape=slide.shape,
         mpp=slide.mpp,
         mpp_source=slide.mpp_source,
+        picture=slide.picture,
     )
 
 
@@ -108,6 +118,14 @@ def reopen(entry: SlideEntry, project: Path) -> Slide:
     GlandsError
         When its file is missing or its content has changed.
     """
+    if is_address(entry.path):
+        slide = _open(entry, entry.path)
+        if slide.checksum != entry.checksum:
+            raise GlandsError(
+                f"What is at {entry.path} has changed since it was added to the project as "
+                f"{entry.name}: add it as another slide under another name."
+            )
+        return slide
     path = project / entry.path
     if not path.exists():
         raise GlandsError(
@@ -140,14 +158,18 @@ def relocated(entry: SlideEntry, path: Path, project: Path) -> SlideEntry:
     return entry.model_copy(update={"path": _stored_path(path, project)})
 
 
-def _open(entry: SlideEntry, path: Path) -> Slide:
+def _open(entry: SlideEntry, path: Path | str) -> Slide:
     from napari_glands.slides import open_slide
 
-    given = entry.mpp if entry.mpp_source == "given" else None
-    with warnings.catch_warnings():  # the user was told of an assumed pixel size when adding it
+    # Settled when it was added, unless the file states it.
+    settled = None if entry.mpp_source == "metadata" else entry.mpp
+    # The project's own copy of a picture holds no other.
+    picture = None if Path(path).name == f"{entry.id}.zarr" else entry.picture
+    options: dict[str, Any] = {"mpp": settled, "default_mpp": entry.mpp, "picture": picture}
+    with warnings.catch_warnings():  # the user was told of what was assumed when adding it
         warnings.simplefilter("ignore", UserWarning)
-        slide = open_slide(path, mpp=given, default_mpp=entry.mpp, name=entry.name)
-    return slide
+        slide = open_slide(path, name=entry.name, **options)
+    return slide if settled is None else slide.with_mpp(settled, entry.mpp_source)
 
 
 def _stored_path(path: Path, project: Path) -> str:

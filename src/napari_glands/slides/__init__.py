@@ -6,7 +6,7 @@ from napari_glands.slides.formats import READABLE, is_address
 from napari_glands.slides.grid import Grid, Region, Window
 from napari_glands.slides.opening import open_slide, pictures_in
 from napari_glands.slides.pictures import FilePicture, SeveralPictures
-from napari_glands.slides.pixel_size import source_in_words
+from napari_glands.slides.pixel_size import describe_source
 from napari_glands.slides.slide import Level, Slide
 
 __all__ = [
@@ -22,10 +22,10 @@ __all__ = [
     "Slide",
     "Window",
     "blocks",
+    "describe_source",
     "find_images",
     "is_address",
     "is_large",
     "open_slide",
     "pictures_in",
-    "source_in_words",
 ]

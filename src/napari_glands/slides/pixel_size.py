@@ -16,10 +16,10 @@ __all__ = [
     "both_axes",
     "check_mpp",
     "choose_mpp",
+    "describe_source",
     "from_magnification",
     "from_resolution",
     "number",
-    "source_in_words",
     "to_micrometres",
 ]
 
@@ -150,7 +150,7 @@ def from_magnification(magnification: object) -> list[StatedSize]:
     return [StatedSize((mpp, mpp), where, "estimated", remark=remark)]
 
 
-def source_in_words(source: MppSource) -> str:
+def describe_source(source: MppSource) -> str:
     """Say where a pixel size comes from, for tables and panels."""
     return _WORDS[source]
 

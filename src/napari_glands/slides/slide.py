@@ -16,7 +16,7 @@ from napari_glands.errors import GlandsError
 from napari_glands.slides.checksums import region_checksum
 from napari_glands.slides.grid import Grid, Region, Window
 from napari_glands.slides.pictures import picture_checksum
-from napari_glands.slides.pixel_size import MppSource, check_mpp, source_in_words
+from napari_glands.slides.pixel_size import MppSource, check_mpp, describe_source
 from napari_glands.slides.resampling import best_level, read_scaled
 from napari_glands.slides.sources.base import Source
 
@@ -346,7 +346,7 @@ class Slide:
 
     def __repr__(self) -> str:
         height, width = self.shape
-        size = f"{self._mpp:.4g} µm/px, {source_in_words(self._mpp_source)}"
+        size = f"{self._mpp:.4g} µm/px, {describe_source(self._mpp_source)}"
         return (
             f"<Slide {self._name!r}: {width} × {height} px ({size}), "
             f"{len(self._source.shapes)} level(s), {self.kind}>"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any
 
 from napari_glands.errors import GlandsError
 from napari_glands.slides.pixel_size import MppSource, StatedSize, to_micrometres
@@ -114,17 +114,20 @@ def _multiscale(entry: Any) -> Multiscale:
         raise _wrong("datasets", "a list of objects")
     common = _scale(entry)
     scales = [_times(_scale(dataset), common) for dataset in datasets]
-    name, metadata = entry.get("name"), entry.get("metadata")
-    mark = metadata.get("pixel_size_source") if isinstance(metadata, dict) else None
-    # What a user had given was, once written down, stated by the file.
-    known = mark in get_args(MppSource) and mark != "given"
+    name = entry.get("name")
     return Multiscale(
         name=name[:200] if isinstance(name, str) else "",
         paths=tuple(_path(dataset.get("path")) for dataset in datasets),
         axes=_axes(entry.get("axes")),
         scales=tuple(scales),
-        mark=mark if known else "metadata",
+        mark=_mark(entry.get("metadata")),
     )
+
+
+def _mark(metadata: Any) -> MppSource:
+    """Return where a pixel size is from: what a user gave is, once written down, the file's."""
+    mark = metadata.get("pixel_size_source") if isinstance(metadata, dict) else None
+    return mark if mark in ("estimated", "default") else "metadata"
 
 
 def _path(path: Any) -> str:

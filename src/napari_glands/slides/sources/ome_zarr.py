@@ -136,7 +136,7 @@ class OmeZarrSource:
                 return levels
             image = self._choose(folder)
             return self._read_image(folder, image)
-        except SeveralPictures:
+        except (SeveralPictures, MemoryError):
             raise
         except GlandsError as error:
             raise about(self._name, error) from error

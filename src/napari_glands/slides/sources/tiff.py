@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import weakref
 from pathlib import Path
@@ -26,6 +27,10 @@ __all__ = ["TiffSource"]
 
 # Compressions whose decoders leave YCbCr as it is: none, LZW, deflate (two codes), PackBits.
 _NOT_COLOR_AWARE = (1, 5, 8, 32946, 32773)
+
+
+# It reports on every damaged tag, to the terminal when nobody listens; errors are told here.
+logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 
 class TiffSource:

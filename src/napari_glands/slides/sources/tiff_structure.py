@@ -23,7 +23,7 @@ class _Layout(NamedTuple):
     """How numbers and lists of tags are written: classic TIFF or BigTIFF."""
 
     order: str
-    count: str  # of tags
+    tags: str  # how many
     tag: str  # code, type, number of values; the value or its place follows
     place: str
 
@@ -68,7 +68,7 @@ def _pages(file: BinaryIO, size: int) -> Iterator[int]:
             raise GlandsError("it is damaged or incomplete; copy or export it again")
         yield place
         file.seek(place)
-        (tags,) = layout.read(file, layout.count)
+        (tags,) = layout.read(file, layout.tags)
         if tags > _MOST_TAGS:
             raise GlandsError(f"a page states {tags} tags; export it again")
         for _ in range(tags):
