@@ -138,6 +138,15 @@ def test_links_that_leave_the_folder(tmp_path: Path, rgb: np.ndarray) -> None:
 
 
 SCALE = {"type": "scale", "scale": [""]}
+
+
+def test_one_unit_stands_for_both_axes(tmp_path: Path, rgb: np.ndarray) -> None:
+    entry = multiscale("0", scale=0.3)
+    del entry["axes"][0]["unit"]
+    path = write(tmp_path / "a.zarr", [rgb], {"multiscales": [entry]})
+    assert (open_slide(path).mpp, open_slide(path).mpp_source) == (0.3, "metadata")
+
+
 WRONG: list[Any] = [
     5, "x", {}, {"0": 1}, [5], [[]], [None], [{}], [{"datasets": 5}], [{"datasets": []}],
     [{"datasets": ["0"]}], [{"datasets": [{}]}], [{"datasets": [{"path": 5}]}],

@@ -70,6 +70,13 @@ def test_the_full_picture_may_lie_below_its_thumbnail(tmp_path: Path, whole: np.
     np.testing.assert_array_equal(open_slide(path, mpp=0.5).read(), whole)
 
 
+def test_a_mask_of_transparency_is_no_picture(tmp_path: Path, whole: np.ndarray) -> None:
+    mask = np.ones(whole.shape[:2], bool)
+    options = {"subfiletype": 4, "photometric": "minisblack"}
+    path = write_pages(tmp_path / "a.tif", [whole, mask, mask[::2, ::2]], {}, options, options)
+    np.testing.assert_array_equal(open_slide(path, mpp=0.5).read(), whole)
+
+
 def test_a_file_with_nothing_but_a_thumbnail_opens_it(tmp_path: Path) -> None:
     path = write_pages(tmp_path / "a.tif", [texture(80, 100, 0)], {"subfiletype": 1})
     assert open_slide(path, mpp=0.5).shape == (80, 100)

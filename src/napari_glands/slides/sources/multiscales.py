@@ -53,18 +53,20 @@ class Multiscale:
             return ()
         factors = dict(zip(self.letters(len(scale)), scale, strict=True))
         units = dict(self.axes)
-        sizes = [to_micrometres(factors[axis], units[axis]) for axis in "yx" if axis in factors]
-        if len(sizes) != 2 or sizes[0] is None or sizes[1] is None:
+        # Where one axis lacks its unit, it has that of the other.
+        y = to_micrometres(factors["y"], units["y"] or units["x"])
+        x = to_micrometres(factors["x"], units["x"] or units["y"])
+        if y is None or x is None:
             return ()
         remark = ""
         if self.mark in ("default", "estimated"):
             how = "assumed" if self.mark == "default" else "estimated from the magnification"
             remark = (
-                f"has a pixel size that was {how} when it was written ({sizes[1]:.4g} µm/px): "
+                f"has a pixel size that was {how} when it was written ({x:.4g} µm/px): "
                 "state the right one with --mpp (in Python: mpp=)."
             )
         where = "its OME-Zarr metadata"
-        return (StatedSize((sizes[0], sizes[1]), where, self.mark, remark=remark),)
+        return (StatedSize((y, x), where, self.mark, remark=remark),)
 
 
 def multiscales(attributes: dict[str, Any]) -> list[Multiscale]:

@@ -21,6 +21,8 @@ OpenArray = Callable[[Any], Any]
 # Formats of which the library knows what each page is; in all others, pages are looked at.
 _LOOSE = ("generic", "uniform")
 _MOST_COMPARED = 64
+# Bits of a page's NewSubfileType.
+_SMALLER, _MASK = 1, 4
 # Windows in which two pages are compared: along each side, and their size in the larger page.
 _WINDOWS, _WINDOW = 4, 512
 _LIKENESS = 0.8
@@ -37,7 +39,7 @@ class TiffPicture:
     name
         What the file calls it.
     reduced
-        Whether the file marks it as a smaller version of something.
+        Whether the file marks it as a smaller version of something, or as a mask.
     ome
         What OME-XML says of it.
     """
@@ -217,7 +219,9 @@ def _place(picture: TiffPicture) -> tuple[int, ...]:
 
 
 def _is_reduced(page: Any) -> bool:
-    return bool(int(page.subfiletype or 0) & 1) or int(page.tags.valueof(255, default=0) or 0) == 2
+    """Tell whether a page is marked as a smaller version (also in the old way) or as a mask."""
+    kind, old_kind = int(page.subfiletype or 0), int(page.tags.valueof(255, default=0) or 0)
+    return bool(kind & (_SMALLER | _MASK)) or old_kind == 2
 
 
 def _colors(series: Any) -> tuple[Any, ...]:
