@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -139,11 +139,8 @@ def _decode(path: Path) -> np.ndarray:
             return _to_rgb_array(np.asarray(image), path)
         if image.mode == "LAB":
             raise GlandsError(f"{path} stores Lab colours: save it as RGB.")
-        rgb = np.empty((image.height, image.width, 3), np.uint8)
-        for y in range(0, image.height, _BAND):
-            band = image.crop((0, y, image.width, min(y + _BAND, image.height)))
-            rgb[y : y + _BAND] = _to_rgb(band)
-        return rgb
+        width, height = image.size
+        return _by_bands((height, width), lambda y, stop: _to_rgb(image.crop((0, y, width, stop))))
 
 
 def _to_rgb(image: Image.Image) -> np.ndarray:
@@ -189,4 +186,14 @@ def _to_rgb_array(pixels: np.ndarray, path: Path) -> np.ndarray:
         raise GlandsError(f"{path}: {error}.") from error
     model = {1: "gray", 2: "gray_alpha", 3: "rgb", 4: "rgba"}[channels]
     opaque = float(np.iinfo(pixels.dtype).max) if has_alpha else 255
-    return to_rgb(pixels, PixelFormat(model, white=white, alpha_white=opaque))  # type: ignore[arg-type]
+    stored = PixelFormat(model, white=white, alpha_white=opaque)  # type: ignore[arg-type]
+    return _by_bands(pixels.shape[:2], lambda y, stop: to_rgb(pixels[y:stop], stored))
+
+
+def _by_bands(shape: tuple[int, int], convert: Callable[[int, int], np.ndarray]) -> np.ndarray:
+    """Put an RGB image together from bands of rows."""
+    rgb = np.empty((*shape, 3), np.uint8)
+    for y in range(0, shape[0], _BAND):
+        stop = min(y + _BAND, shape[0])
+        rgb[y:stop] = convert(y, stop)
+    return rgb
