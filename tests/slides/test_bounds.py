@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+import numcodecs
 import numpy as np
 import pytest
 import tifffile
@@ -213,3 +214,41 @@ def test_what_is_white_is_learnt_from_a_part_of_a_large_level() -> None:
     array = Counted()
     assert (ArrayLevels([array], "yx").read(0, 0, 0, 2, 2) == round(4000 / 4095 * 255)).all()
     assert array.read < 100
+
+
+def bomb(codec: str) -> bytes:
+    """Return some MB that unpack to 3 GB."""
+    block = bytes(1 << 20)
+    if codec == "zstd":  # many frames would do, one that states its size is what is written
+        return b"\x28\xb5\x2f\xfd" + bytes([0b11100000]) + struct.pack("<Q", 3 << 30) + bytes(500)
+    packers = {
+        "zlib": lambda: zlib.compressobj(9),
+        "gzip": lambda: zlib.compressobj(9, wbits=31),
+    }
+    packer = packers[codec]()
+    return b"".join(packer.compress(block) for _ in range(1200)) + packer.flush()
+
+
+@pytest.mark.parametrize("codec", ["zlib", "gzip", "zstd"])
+def test_a_chunk_that_unpacks_without_end(tmp_path: Path, codec: str) -> None:
+    path = tmp_path / "a.zarr"
+    array = zarr.create_array(
+        path, shape=(64, 64, 3), chunks=(64, 64, 3), dtype="u1", zarr_format=2,
+        compressors=numcodecs.get_codec({"id": codec}),
+    )  # fmt: skip
+    assert array.shape == (64, 64, 3)
+    (path / "0.0.0").write_bytes(bomb(codec))
+    slide = open_slide(path, mpp=0.5)
+    with pytest.raises(GlandsError, match=r"a\.zarr: a chunk unpacks to more than it should"):
+        slide.read()
+
+
+@pytest.mark.parametrize("codec", ["zlib", "gzip", "bz2", "zstd", "lzma", "blosc", "lz4"])
+def test_ordinary_chunks_of_all_codecs_are_read(
+    tmp_path: Path, codec: str, large_rgb: np.ndarray
+) -> None:
+    zarr.create_array(
+        tmp_path / "a.zarr", data=large_rgb, chunks=(256, 256, 3), zarr_format=2,
+        compressors=numcodecs.get_codec({"id": codec}),
+    )  # fmt: skip
+    np.testing.assert_array_equal(open_slide(tmp_path / "a.zarr", mpp=0.5).read(), large_rgb)

@@ -6,7 +6,15 @@ import math
 
 from napari_glands.errors import GlandsError
 
-__all__ = ["MAX_DECODED_BYTES", "check_chunks", "check_flat", "check_size", "fits_in_memory"]
+__all__ = [
+    "LARGEST_CHUNK_BYTES",
+    "MAX_DECODED_BYTES",
+    "MAX_FLAT_PIXELS",
+    "check_chunks",
+    "check_flat",
+    "check_size",
+    "fits_in_memory",
+]
 
 # A flat image is held in memory whole while it is worked on. This is 14,000 × 14,000 pixels, or a
 # stitched field of 7 × 7 mm at 20x; what is larger wants a format that can be read in parts. It
@@ -17,7 +25,7 @@ MAX_DECODED_BYTES = 4 * MAX_FLAT_PIXELS
 _MOST_PIXELS = 250_000_000_000
 _LONGEST_SIDE = 1_000_000
 # Parts that an image is stored in: one is decoded at a time, and each costs a look-up.
-_LARGEST_CHUNK_BYTES = 1 << 30
+LARGEST_CHUNK_BYTES = 1 << 30
 _TINY_CHUNK, _MANY_TINY_CHUNKS = 32 * 32, 10_000
 _MOST_CHUNKS = 50_000_000
 
@@ -78,7 +86,7 @@ def check_chunks(shape: tuple[int, ...], chunks: tuple[int, ...], axes: str, ite
     size = " × ".join(str(length) for length in chunks)
     if min(chunks, default=1) < 1:
         raise GlandsError(f"its chunks of {size} are empty: export it again")
-    if math.prod(chunks) * itemsize > _LARGEST_CHUNK_BYTES:
+    if math.prod(chunks) * itemsize > LARGEST_CHUNK_BYTES:
         raise GlandsError(
             f"its pixels lie in chunks of {size}, too large to be read one by one: export it again "
             "with chunks or tiles of about 512 × 512 pixels"

@@ -11,6 +11,7 @@ from typing import Any
 
 import zarr
 from zarr.errors import UnknownCodecError
+from zarr.storage import LocalStore
 
 from napari_glands.errors import GlandsError
 from napari_glands.slides.addresses import Address, close_store, reason
@@ -20,6 +21,7 @@ from napari_glands.slides.pictures import FilePicture, SeveralPictures, chosen, 
 from napari_glands.slides.pixel_size import StatedSize
 from napari_glands.slides.sources.array import guess_axes
 from napari_glands.slides.sources.base import about
+from napari_glands.slides.sources.bounded_store import BoundedStore
 from napari_glands.slides.sources.levels import ArrayLevels
 from napari_glands.slides.sources.multiscales import Multiscale, multiscales, series_paths
 from napari_glands.slides.sources.ome_xml import OmeImage, ome_images
@@ -125,7 +127,7 @@ class OmeZarrSource:
     def _open(self) -> ArrayLevels:
         folder = _Folder(self.place)
         if isinstance(self.place, Address):
-            self._closing = weakref.finalize(self, close_store, folder.store)
+            self._closing = weakref.finalize(self, close_store, folder.files)
         try:
             node = folder.node("")
             if isinstance(node, zarr.Array):
@@ -181,7 +183,11 @@ class _Folder:
 
     def __init__(self, place: Path | Address) -> None:
         self._root = place if isinstance(place, Path) else None
-        self.store: Any = str(place) if isinstance(place, Path) else place.store()
+        # Of an address, connections are closed with the store that holds them.
+        self.files: Any = (
+            LocalStore(place, read_only=True) if isinstance(place, Path) else place.store()
+        )
+        self._store = BoundedStore(self.files)
 
     def node(self, path: str) -> zarr.Group | zarr.Array:
         """Return what is at a path below the folder.
@@ -193,7 +199,7 @@ class _Folder:
         """
         if self._root is not None:
             self._check(self._root / path)
-        return zarr.open(self.store, path=path, mode="r", use_consolidated=False)
+        return zarr.open(self._store, path=path, mode="r", use_consolidated=False)
 
     def array(self, path: str) -> zarr.Array:
         """Return the array of a level."""
@@ -226,7 +232,7 @@ class _Folder:
         from zarr.core.buffer import default_buffer_prototype
         from zarr.core.sync import sync
 
-        stored = sync(self.store.get(_XML, default_buffer_prototype()))
+        stored = sync(self.files.get(_XML, default_buffer_prototype()))
         return b"" if stored is None else stored.to_bytes()
 
     def _check(self, path: Path) -> None:
