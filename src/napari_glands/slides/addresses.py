@@ -158,7 +158,9 @@ def close_store(store: Any) -> None:
         running = asyncio.get_running_loop()
     except RuntimeError:
         try:
-            sync(closing, timeout=2)
+            sync(closing, timeout=_READ_S)
+        except TimeoutError:
+            pass  # it goes on by itself
         except Exception:  # the loop that it lives in has ended with the program
             closing.close()
         return

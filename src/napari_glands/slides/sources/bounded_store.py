@@ -36,8 +36,9 @@ class BoundedStore(WrapperStore[Any]):
             When it would unpack to more than the largest chunk that is read.
         """
         stored = await super().get(key, prototype, byte_range)
-        is_chunk = stored is not None and not key.endswith(_METADATA)
-        if is_chunk and _unpacks_beyond(stored.as_buffer_like(), LARGEST_CHUNK_BYTES):
+        if stored is None or key.endswith(_METADATA):
+            return stored
+        if _unpacks_beyond(stored.as_buffer_like(), LARGEST_CHUNK_BYTES):
             raise GlandsError("a chunk unpacks to more than it should: copy or export it again")
         return stored
 

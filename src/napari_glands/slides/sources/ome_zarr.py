@@ -83,7 +83,11 @@ class OmeZarrSource:
         self._lock = threading.Lock()
         self._open_levels: ArrayLevels | None = None
         self._closing: weakref.finalize | None = None
-        self.shapes = self._levels().shapes
+        try:
+            self.shapes = self._levels().shapes
+        except BaseException:  # an error keeps what it is about alive, connections too
+            self.close()
+            raise
 
     def read(self, level: int, y: int, x: int, height: int, width: int) -> Any:
         """Return uint8 (height, width, 3) RGB of a rectangle in that level's own pixels."""
