@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import sys
 import warnings
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -12,7 +14,8 @@ import tifffile
 from PIL import Image
 
 from napari_glands.errors import GlandsError
-from napari_glands.slides import open_slide
+from napari_glands.slides import Region, describe_source, open_slide
+from napari_glands.slides.pixel_size import MppSource
 
 
 @pytest.fixture(autouse=True)
@@ -61,6 +64,140 @@ def test_screen_and_print_resolutions_say_nothing(
     Image.fromarray(rgb).save(tmp_path / f"a.{ending}", dpi=(dpi, dpi))
     with pytest.warns(UserWarning, match="assumed"):
         assert open_slide(tmp_path / f"a.{ending}").mpp_source == "default"
+
+
+@pytest.mark.parametrize(
+    ("dpi", "found"), [(2400, "10.58"), (4800, "5.292"), (300, "84.67"), (1_000_000, "0.0254")]
+)
+@pytest.mark.parametrize("ending", ["png", "tif"])
+def test_what_cannot_be_tissue_is_named_and_not_taken(
+    tmp_path: Path, rgb: np.ndarray, dpi: int, found: str, ending: str
+) -> None:
+    Image.fromarray(rgb).save(tmp_path / f"a.{ending}", dpi=(dpi, dpi))
+    with pytest.warns(UserWarning, match=rf"{found}\d* µm/px in its resolution tag.*--mpp"):
+        slide = open_slide(tmp_path / f"a.{ending}", default_mpp=0.7)
+    assert (slide.mpp, slide.mpp_source) == (0.7, "default")
+
+
+@pytest.mark.parametrize("mpp", [0.1, 0.25, 1.0, 4.0])
+def test_scans_and_their_overviews_are_believed(
+    tmp_path: Path, rgb: np.ndarray, mpp: float
+) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, rgb, photometric="rgb", resolution=(1e4 / mpp,) * 2, resolutionunit=3)
+    assert open_slide(path).mpp == pytest.approx(mpp)
+
+
+@pytest.mark.parametrize("mpp", [0, -0.5, 1e-5, 25, 500, "INF"])
+def test_ome_metadata_that_cannot_be_right(tmp_path: Path, rgb: np.ndarray, mpp: object) -> None:
+    write_ome(tmp_path / "a.ome.tif", rgb, PhysicalSizeX=mpp, PhysicalSizeY=mpp)
+    with pytest.warns(UserWarning, match=r"cannot be right.*OME metadata.*0\.62 µm/px is assumed"):
+        assert open_slide(tmp_path / "a.ome.tif").mpp_source == "default"
+
+
+def write_ome(path: Path, rgb: np.ndarray, head: str = "", **facts: object) -> None:
+    """Write an OME-TIFF with metadata of our own, and a resolution tag where `dots` are given."""
+    dots = facts.pop("dots", None)
+    stated = " ".join(f'{key}="{value}"' for key, value in facts.items())
+    settings = '<ObjectiveSettings ID="Objective:0"/>' if head else ""
+    xml = (
+        f'<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06">{head}'
+        f'<Image ID="Image:0">{settings}<Pixels ID="P:0" DimensionOrder="XYCZT" Type="uint8" '
+        f'SizeX="90" SizeY="60" SizeC="3" SizeZ="1" SizeT="1" {stated}>'
+        '<Channel ID="C:0" SamplesPerPixel="3"/><TiffData/></Pixels></Image></OME>'
+    )
+    tag = {} if dots is None else {"resolution": (dots, dots), "resolutionunit": 3}
+    tifffile.imwrite(path, rgb, photometric="rgb", description=xml, metadata=None, **tag)
+
+
+def test_ome_tiff_without_physical_size_falls_back_to_its_tag(
+    tmp_path: Path, rgb: np.ndarray
+) -> None:
+    path = tmp_path / "a.ome.tif"
+    write_ome(path, rgb, dots=20000)
+    slide = open_slide(path)
+    assert (slide.mpp, slide.mpp_source) == (pytest.approx(0.5), "metadata")
+    write_ome(path, rgb, PhysicalSizeX=1000, PhysicalSizeY=1000, dots=20000)
+    assert open_slide(path).mpp == pytest.approx(0.5)
+    write_ome(path, rgb, PhysicalSizeX=0.3, PhysicalSizeY=0.3, dots=20000)
+    assert open_slide(path).mpp == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize(("axis", "missing"), [("X", "height"), ("Y", "width")])
+def test_one_physical_size_stands_for_both(
+    tmp_path: Path, rgb: np.ndarray, axis: str, missing: str
+) -> None:
+    write_ome(tmp_path / "a.ome.tif", rgb, **{f"PhysicalSize{axis}": 0.3})
+    with pytest.warns(UserWarning, match=rf"a\.ome\.tif.*not their {missing}.*square"):
+        slide = open_slide(tmp_path / "a.ome.tif")
+    assert (slide.mpp, slide.mpp_source) == (0.3, "metadata")
+
+
+def write_aperio(path: Path, rgb: np.ndarray, facts: str) -> None:
+    large = np.tile(rgb, (5, 5, 1))
+    description = f"Aperio Image Library v12.0.5\r\n{large.shape[1]}x{large.shape[0]}{facts}"
+    options = {"photometric": "rgb", "tile": (240, 240), "metadata": None}
+    tifffile.imwrite(path, large, description=description, **options)
+
+
+@pytest.mark.parametrize("with_openslide", [True, False])
+@pytest.mark.parametrize(("magnification", "mpp"), [(40, 0.25), (20, 0.5), (10, 1.0)])
+def test_a_magnification_gives_an_estimate(
+    tmp_path: Path,
+    rgb: np.ndarray,
+    monkeypatch: pytest.MonkeyPatch,
+    with_openslide: bool,
+    magnification: int,
+    mpp: float,
+) -> None:
+    if not with_openslide:
+        monkeypatch.setitem(sys.modules, "openslide", None)
+    write_aperio(tmp_path / "a.svs", rgb, f"|AppMag = {magnification}")
+    with pytest.warns(UserWarning, match=rf"{magnification}x.*{mpp:g} µm/px is estimated.*--mpp"):
+        slide = open_slide(tmp_path / "a.svs")
+    assert (slide.mpp, slide.mpp_source) == (mpp, "estimated")
+    assert slide.kind == ("openslide" if with_openslide else "tiff")
+    assert "estimated from the magnification" in repr(slide)
+    assert open_slide(tmp_path / "a.svs", mpp=0.3).mpp_source == "given"
+    write_aperio(tmp_path / "b.svs", rgb, f"|AppMag = {magnification}|MPP = 0.2")
+    assert (open_slide(tmp_path / "b.svs").mpp, open_slide(tmp_path / "b.svs").mpp_source) == (
+        0.2,
+        "metadata",
+    )
+
+
+@pytest.mark.parametrize("magnification", ["0", "-20", "many", "1e9", "nan", ""])
+def test_impossible_magnifications_give_none(
+    tmp_path: Path, rgb: np.ndarray, magnification: str
+) -> None:
+    write_aperio(tmp_path / "a.svs", rgb, f"|AppMag = {magnification}")
+    with pytest.warns(UserWarning, match="is assumed"):
+        assert open_slide(tmp_path / "a.svs").mpp_source == "default"
+
+
+def test_magnification_in_ome_xml(tmp_path: Path, rgb: np.ndarray) -> None:
+    head = (
+        '<Instrument ID="I:0"><Objective ID="Objective:1" NominalMagnification="5"/>'
+        '<Objective ID="Objective:0" NominalMagnification="20.0"/></Instrument>'
+    )
+    write_ome(tmp_path / "a.ome.tif", rgb, head)
+    with pytest.warns(UserWarning, match="20x"):
+        slide = open_slide(tmp_path / "a.ome.tif")
+    assert (slide.mpp, slide.mpp_source) == (0.5, "estimated")
+
+
+def test_a_pixel_size_settled_before_keeps_its_origin(rgb: np.ndarray) -> None:
+    slide = open_slide(rgb, mpp=0.5).with_mpp(0.25, "estimated")
+    assert (slide.mpp, slide.mpp_source) == (0.25, "estimated")
+    assert slide.crop(Region(0, 0, 40, 40)).mpp_source == "estimated"
+
+
+def test_every_origin_has_words() -> None:
+    words = {source: describe_source(source) for source in get_args(MppSource)}
+    assert words["metadata"] == "from the file"
+    assert words["given"] == "from you"
+    assert words["default"] == "assumed"
+    assert words["estimated"] == "estimated from the magnification"
 
 
 @pytest.mark.parametrize(("unit", "per_unit"), [(3, 1e4 / 0.5), (2, 25400 / 0.5)])

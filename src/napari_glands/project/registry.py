@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import warnings
 from dataclasses import asdict
@@ -15,6 +14,9 @@ from napari_glands.project.paths import inside
 from napari_glands.project.pixels import copied_slide, has_copy, make_slide_group
 from napari_glands.project.schema import PartOfSlide, SlideEntry
 from napari_glands.settings import Settings
+from napari_glands.slides.checksums import file_checksum
+from napari_glands.slides.formats import is_address
+from napari_glands.slides.pictures import SeveralPictures
 
 if TYPE_CHECKING:
     from napari_glands.slides import Region, Slide
@@ -27,13 +29,20 @@ COPY_PIXELS = 2048 * 2048
 SMALLEST_REGION_UM = 100.0
 
 
-def opened(source: str | Path | Slide, mpp: float | None, settings: Settings) -> Slide:
-    """Return a slide for a file, or the slide itself, with the given pixel size if any."""
+def opened(
+    source: str | Path | Slide,
+    mpp: float | None,
+    settings: Settings,
+    picture: int | None = None,
+) -> Slide:
+    """Return a slide for a file, or the slide itself, with the given pixel size if any.
+
+    Of a file that holds several pictures, `picture` says which one.
+    """
     from napari_glands.slides import open_slide
 
-    if isinstance(source, (str, Path)):
-        return open_slide(source, mpp=mpp, default_mpp=settings.general.default_mpp)
-    return source if mpp is None else source.with_mpp(mpp)
+    default_mpp = settings.general.default_mpp
+    return open_slide(source, mpp=mpp, default_mpp=default_mpp, picture=picture)
 
 
 def enter(slide: Slide, project: Path, staging_root: Path) -> SlideEntry:
@@ -42,9 +51,10 @@ def enter(slide: Slide, project: Path, staging_root: Path) -> SlideEntry:
     Small images, and all that have no file, are copied; others are pointed to.
     """
     target = inside(project, "slides", f"{slide.id}.zarr")
-    copied = slide.path is None or slide.shape[0] * slide.shape[1] <= COPY_PIXELS
+    small = slide.shape[0] * slide.shape[1] <= COPY_PIXELS
+    copied = small or (slide.path is None and slide.address is None)
     path = target if slide.path is None else slide.path.resolve()
-    stored = _stored_path(path, project)
+    stored = slide.address or _stored_path(path, project)
     with staging_folder(staging_root) as staging:
         built = staging / target.name
         make_slide_group(built, slide, copied=copied, source=stored)
@@ -57,6 +67,7 @@ def enter(slide: Slide, project: Path, staging_root: Path) -> SlideEntry:
         shape=slide.shape,
         mpp=slide.mpp,
         mpp_source=slide.mpp_source,
+        picture=slide.picture,
     )
 
 
@@ -104,7 +115,7 @@ def enter_region(
 
 def has_pixels(entry: SlideEntry, project: Path) -> bool:
     """Tell whether the image of a slide is where it was, or copied into the project."""
-    if (project / entry.path).exists():
+    if is_address(entry.path) or (project / entry.path).exists():
         return True
     try:
         name = entry.id if entry.region is None else entry.region.of
@@ -125,6 +136,8 @@ def reopen(entry: SlideEntry, project: Path) -> Slide:
     own = path == folder
     if (own or not path.exists()) and has_copy(folder):
         return copied_slide(folder, entry, finest_only=not own)
+    if is_address(entry.path):
+        return _same(_open(entry, entry.path), entry, entry.path)
     if not path.exists():
         raise GlandsError(
             f"The image of slide {entry.name} is not at {path} any more: put it back, or say where "
@@ -132,16 +145,22 @@ def reopen(entry: SlideEntry, project: Path) -> Slide:
         )
     if not (path.is_file() or path.is_dir()):
         raise GlandsError(f"The image of slide {entry.name} at {path} is no file.")
-    slide = _open(entry, path)
+    return _same(_open(entry, path), entry, path)
+
+
+def _same(slide: Slide, entry: SlideEntry, place: Path | str) -> Slide:
+    """Refuse an image that is not the one that was added."""
     if slide.checksum != entry.checksum:
         raise GlandsError(
-            f"{path} has changed since it was added to the project as {entry.name}: restore the "
+            f"{place} has changed since it was added to the project as {entry.name}: restore the "
             "former file, or add the new one as another slide under another name."
         )
-    if not math.isclose(slide.mpp, entry.mpp, rel_tol=1e-9):
+    if slide.shape != entry.shape:
+        height, width = slide.shape
         raise GlandsError(
-            f"{path} states {slide.mpp:g} µm/px, but the project says {entry.mpp:g} µm/px of "
-            f"{entry.name}: the project file was changed or is damaged."
+            f"{place} was added as {entry.name} with {entry.shape[1]} × {entry.shape[0]} pixels, "
+            f"but its main picture has {width} × {height}: add it again as another slide, under "
+            "another name."
         )
     return slide
 
@@ -160,14 +179,21 @@ def relocated(entry: SlideEntry, path: Path, project: Path) -> SlideEntry:
     return entry.model_copy(update={"path": _stored_path(path, project)})
 
 
-def _open(entry: SlideEntry, path: Path) -> Slide:
+def _open(entry: SlideEntry, path: Path | str) -> Slide:
     from napari_glands.slides import open_slide
 
-    given = entry.mpp if entry.mpp_source == "given" else None
-    with warnings.catch_warnings():  # the user was told of an assumed pixel size when adding it
+    # The project's own copy of a picture holds no other.
+    picture = None if Path(path).name == f"{entry.id}.zarr" else entry.picture
+    with warnings.catch_warnings():  # the user was told of what was assumed when adding it
         warnings.simplefilter("ignore", UserWarning)
-        slide = open_slide(path, mpp=given, default_mpp=entry.mpp, name=entry.name)
-    return slide
+        try:
+            slide = open_slide(path, mpp=entry.mpp, name=entry.name, picture=picture)
+        except SeveralPictures:  # added before there was a choice
+            slide = open_slide(path, mpp=entry.mpp, name=entry.name, picture=1)
+            if Path(path).is_file() and file_checksum(Path(path)) == entry.checksum:
+                slide._checksum = entry.checksum
+    # The pixel size was settled when the slide was added: results were made with it.
+    return slide.with_mpp(entry.mpp, entry.mpp_source)
 
 
 def _stored_path(path: Path, project: Path) -> str:

@@ -8,6 +8,7 @@ large files that differ only between the samples are taken for the same.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,13 @@ import numpy as np
 
 from napari_glands.slides.grid import Region
 
-__all__ = ["array_checksum", "file_checksum", "folder_checksum", "region_checksum"]
+__all__ = [
+    "array_checksum",
+    "file_checksum",
+    "folder_checksum",
+    "region_checksum",
+    "sampled_checksum",
+]
 
 _MIB = 1 << 20
 _WHOLE = 64 * _MIB
@@ -79,6 +86,32 @@ def array_checksum(array: Any) -> str:
         for j in np.linspace(0, max(0, array.shape[second] - 256), 8).astype(int).tolist():
             index[first], index[second] = slice(i, i + 256), slice(j, j + 256)
             digest.update(np.ascontiguousarray(np.asarray(array[tuple(index)])).data)
+    return digest.hexdigest()
+
+
+def sampled_checksum(levels: Sequence[Any], axes: str) -> str:
+    """Return the SHA-256 of levels' shapes and types, and of a few samples of their pixels.
+
+    Of the finest and the coarsest level, 16 squares of 32 × 32 pixels count: little enough to be
+    read over a network.
+
+    Parameters
+    ----------
+    levels
+        Arrays of the levels, finest first.
+    axes
+        One letter per axis of them.
+    """
+    shapes = [(tuple(map(int, level.shape)), np.dtype(level.dtype).str) for level in levels]
+    digest = hashlib.sha256(f"{axes}{shapes}".encode())
+    row, column = axes.index("y"), axes.index("x")
+    for level in dict.fromkeys((0, len(levels) - 1)):
+        array = levels[level]
+        index: list[slice] = [slice(None)] * len(array.shape)
+        for y in np.linspace(0, max(0, array.shape[row] - 32), 4).astype(int).tolist():
+            for x in np.linspace(0, max(0, array.shape[column] - 32), 4).astype(int).tolist():
+                index[row], index[column] = slice(y, y + 32), slice(x, x + 32)
+                digest.update(np.ascontiguousarray(np.asarray(array[tuple(index)])).data)
     return digest.hexdigest()
 
 

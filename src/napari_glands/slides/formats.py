@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 __all__ = [
     "READABLE",
+    "is_address",
     "is_dicom_folder",
     "is_image_folder",
     "is_readable",
@@ -27,6 +29,8 @@ _SIGNATURES = (
     (b"II+\0", "tiff"),
     (b"MM\0+", "tiff"),
 )
+# Two letters at least: one is the drive of a Windows path. A `Path` has made one slash of two.
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 _ZARR_FILES = ("zarr.json", ".zgroup", ".zattrs", ".zarray")
 
 
@@ -37,6 +41,14 @@ def sniff(path: Path) -> str | None:
     if head[128:] == b"DICM":
         return "dicom"
     return next((kind for start, kind in _SIGNATURES if head.startswith(start)), None)
+
+
+def is_address(text: str | Path) -> bool:
+    """Tell whether something is an address (``https://…``, ``s3://…``), not a path.
+
+    What went through a `pathlib.Path`, and so lost one of its slashes, is an address still.
+    """
+    return bool(_ADDRESS.match(str(text)))
 
 
 def is_zarr_folder(folder: Path) -> bool:

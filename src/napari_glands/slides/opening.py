@@ -6,16 +6,27 @@ from pathlib import Path
 from typing import Any
 
 from napari_glands.errors import GlandsError
-from napari_glands.slides.formats import READABLE, is_dicom_folder, is_zarr_folder, sniff
+from napari_glands.slides.addresses import Address, local_path
+from napari_glands.slides.foreign import foreign
+from napari_glands.slides.formats import (
+    READABLE,
+    is_address,
+    is_dicom_folder,
+    is_zarr_folder,
+    sniff,
+)
+from napari_glands.slides.pictures import FilePicture, SeveralPictures, chosen
 from napari_glands.slides.pixel_size import choose_mpp
 from napari_glands.slides.slide import Slide
 from napari_glands.slides.sources.array import ArraySource
 from napari_glands.slides.sources.base import Source
 from napari_glands.slides.sources.raster import RasterSource
 
-__all__ = ["open_slide"]
+__all__ = ["open_slide", "pictures_in"]
 
 _DEFAULT_MPP = 0.62
+# Whose files look like something else by their first bytes: there they hold a small preview.
+_PREVIEWS = (".vsi", ".mrxs", ".nd2")
 
 
 def open_slide(
@@ -24,6 +35,7 @@ def open_slide(
     mpp: float | None = None,
     default_mpp: float = _DEFAULT_MPP,
     name: str | None = None,
+    picture: int | None = None,
 ) -> Slide:
     """Open a histology image.
 
@@ -35,6 +47,8 @@ def open_slide(
         - the path of a PNG, JPEG, BMP, TIFF, OME-TIFF, SVS, NDPI, MRXS or other slide file, of a
           DICOM WSI file or folder, or of an OME-Zarr folder. What a file is is told by its
           content, not by its name;
+        - the address of an OME-Zarr image (``https://…``, ``s3://…``), which is read part by part
+          over the network; a user name and password in it are used, never shown or written down;
         - an array (numpy, dask, zarr): (y, x), (y, x, 3|4) or (3|4, y, x), or a list of such
           arrays, finest first;
         - a napari image layer (RGB, RGBA, grayscale, multiscale or not);
@@ -45,6 +59,9 @@ def open_slide(
         µm per pixel to assume, with a warning, when nothing else is known.
     name
         Name for people; by default the file's or layer's.
+    picture
+        Which of the pictures of a file to open, from 1 (see `pictures_in`). Needed where there
+        are several; labels, macros and thumbnails do not count.
 
     Returns
     -------
@@ -54,27 +71,95 @@ def open_slide(
 
     Raises
     ------
+    SeveralPictures
+        When the file holds several pictures and `picture` is not given.
     GlandsError
         When the image is missing, empty, damaged, too small, not one brightfield image, or its
         pixel size is impossible. The message names the image and says what to do.
     """
     if isinstance(source, Slide):
+        _require_picture(source.name, source.shape, source.picture, picture)
         return source if mpp is None else source.with_mpp(mpp)
-    path: Path | None = None
+    place: Path | Address | None = None
     if isinstance(source, str | Path):
-        path = Path(source).expanduser().absolute()
-        try:
-            opened = _open_path(path)
-        except OSError as error:
-            raise GlandsError(
-                f"{path} cannot be read ({error.strerror or error}): check its permissions."
-            ) from error
-        name = name or default_name(path)
+        place = _place(source)
+        opened = _open_place(place, picture)
+        name = name or _picture_name(place, opened.picture)
     else:
         opened, name = _open_object(source, name)
-    label = str(path or name)
-    size, origin = choose_mpp(mpp, opened.mpp, default_mpp, name=label)
-    return Slide(opened, name=name, mpp=size, mpp_source=origin, path=path)
+        _require_picture(name, opened.shapes[0], None, picture)
+    size, origin = choose_mpp(mpp, opened.sizes, default_mpp, name=str(place or name))
+    return Slide(
+        opened,
+        name=name,
+        mpp=size,
+        mpp_source=origin,
+        path=place if isinstance(place, Path) else None,
+        address=str(place) if isinstance(place, Address) else None,
+        picture=opened.picture,
+    )
+
+
+def pictures_in(path: str | Path) -> tuple[FilePicture, ...]:
+    """List the pictures of a file, a folder or an address, in the order of their numbers.
+
+    Parameters
+    ----------
+    path
+        What `open_slide` takes by its name.
+
+    Returns
+    -------
+    tuple of FilePicture
+        One for most files. Labels, macros and thumbnails are no pictures.
+
+    Raises
+    ------
+    GlandsError
+        When it cannot be opened.
+    """
+    try:
+        source = _open_place(_place(path), None)
+    except SeveralPictures as several:
+        return several.pictures
+    source.close()
+    return (FilePicture(1, "", source.shapes[0]),)
+
+
+def _place(text: str | Path) -> Path | Address:
+    """Return where an image is: on this computer or elsewhere."""
+    if is_address(text):
+        return local_path(text) or Address.parse(text)
+    return Path(text).expanduser().absolute()
+
+
+def _open_place(place: Path | Address, picture: int | None) -> Source:
+    if isinstance(place, Address):
+        from napari_glands.slides.sources.ome_zarr import OmeZarrSource
+
+        return OmeZarrSource(place, picture)
+    try:
+        return _open_path(place, picture)
+    except OSError as error:
+        raise GlandsError(
+            f"{place} cannot be read ({error.strerror or error}): check its permissions."
+        ) from error
+
+
+def _require_picture(
+    name: Path | str, shape: tuple[int, int], held: int | None, picture: int | None
+) -> None:
+    """Refuse to take what is one picture for another one of its file."""
+    if picture != held:
+        chosen(name, [FilePicture(1, "", shape)], picture if held is None else picture or 1)
+        if held is not None and picture is not None:
+            raise GlandsError(f"{name} is picture {held} of its file, not picture {picture}.")
+
+
+def _picture_name(place: Path | Address, picture: int | None) -> str:
+    """Return the default name of a slide: two pictures of a file have different ones."""
+    name = default_name(place) if isinstance(place, Path) else default_name(Path(place.name))
+    return name if picture is None else f"{name} picture {picture}"
 
 
 def default_name(path: Path) -> str:
@@ -100,34 +185,55 @@ def _open_object(source: Any, name: str | None) -> tuple[Source, str]:
         raise GlandsError(f"{name} cannot be opened: {str(error).rstrip('.')}.") from error
 
 
-def _open_path(path: Path) -> Source:
+def _open_path(path: Path, picture: int | None) -> Source:
     """Open a file or folder by what it contains."""
     if not path.exists():
         raise GlandsError(f"There is no file {path}: check the path.")
-    if path.is_dir():
-        return _open_folder(path)
+    source = _open_folder(path, picture) if path.is_dir() else _open_file(path, picture)
+    if source.picture is None and picture is not None:
+        try:
+            _require_picture(path, source.shapes[0], None, picture)
+        except GlandsError:
+            source.close()
+            raise
+    return source
+
+
+def _open_file(path: Path, picture: int | None) -> Source:
     if path.stat().st_size == 0:
         raise GlandsError(f"{path} is empty (0 bytes): copy or export it again.")
     kind = sniff(path)
-    if kind in ("png", "bmp") or (kind == "jpeg" and path.suffix.lower() != ".mrxs"):
+    preview = path.suffix.lower() in _PREVIEWS
+    if kind in ("png", "bmp") or (kind == "jpeg" and not preview):
         return RasterSource(path)
     try:
         slide = _try_openslide(path)
-    except GlandsError:
+    except GlandsError as error:
+        if kind is None:
+            _refuse_foreign(path, error)
         if kind != "tiff":
             raise
         slide = None  # the TIFF reader knows more compressions
     if slide is not None:
         return slide
+    if kind in (None, "jpeg") or preview:
+        _refuse_foreign(path)
     if kind == "tiff":
         from napari_glands.slides.sources.tiff import TiffSource
 
-        return TiffSource(path)
+        return TiffSource(path, picture)
     if kind == "dicom":
         raise GlandsError(
             f"{path} is a DICOM file but not a whole-slide image that OpenSlide can read."
         )
     return _open_other(path)
+
+
+def _refuse_foreign(path: Path, error: GlandsError | None = None) -> None:
+    """Refuse a file of a format that is known, but not read."""
+    words = foreign(path)
+    if words is not None:
+        raise GlandsError(f"{path} {words}") from error
 
 
 def _open_other(path: Path) -> Source:
@@ -145,11 +251,11 @@ def _try_openslide(path: Path) -> Source | None:
     return open_with_openslide(path)
 
 
-def _open_folder(path: Path) -> Source:
+def _open_folder(path: Path, picture: int | None) -> Source:
     if is_zarr_folder(path):
         from napari_glands.slides.sources.ome_zarr import OmeZarrSource
 
-        return OmeZarrSource(path)
+        return OmeZarrSource(path, picture)
     if is_dicom_folder(path):
         slide = _try_openslide(path)
         if slide is not None:

@@ -15,7 +15,8 @@ import numpy as np
 from napari_glands.errors import GlandsError
 from napari_glands.slides.checksums import region_checksum
 from napari_glands.slides.grid import Grid, Region, Window
-from napari_glands.slides.pixel_size import MppSource, check_mpp
+from napari_glands.slides.pictures import picture_checksum
+from napari_glands.slides.pixel_size import MppSource, check_mpp, describe_source
 from napari_glands.slides.resampling import best_level, read_scaled
 from napari_glands.slides.sources.base import Source
 
@@ -52,7 +53,8 @@ class Slide:
     """A histology image of any size: its levels, its pixel size, and its pixels on demand.
 
     Make one with `open_slide`. Slides are equal when their content is (`checksum`). They may be
-    read by several threads at once and can be pickled.
+    read by several threads at once and can be pickled. What is open of a file is closed by
+    `close`, at the end of a ``with`` statement, and when the slide is no longer used.
 
     Parameters
     ----------
@@ -63,9 +65,14 @@ class Slide:
     mpp
         Micrometres per level-0 pixel.
     mpp_source
-        Whether `mpp` is from the image's metadata, given by the user, or the assumed default.
+        Whether `mpp` is from the image's metadata, estimated from its magnification, given by the
+        user, or the assumed default.
     path
-        File or folder of the image; None for arrays and layers.
+        File or folder of the image; None for arrays, layers and images at an address.
+    address
+        Address of the image, without user name and password; None for all others.
+    picture
+        Which picture of its file it is, from 1; None where there is only one to choose.
     region
         The part of the source that the slide consists of; None for all of it.
 
@@ -83,6 +90,8 @@ class Slide:
         mpp: float,
         mpp_source: MppSource,
         path: Path | None = None,
+        address: str | None = None,
+        picture: int | None = None,
         region: Region | None = None,
     ) -> None:
         height, width = source.shapes[0]
@@ -90,14 +99,16 @@ class Slide:
         height, width = self.shape
         if min(height, width) < _SMALLEST_SIDE:
             raise GlandsError(
-                f"{path or name} has {width} × {height} pixels: too small to hold glands, at least "
-                f"{_SMALLEST_SIDE} × {_SMALLEST_SIDE} are needed."
+                f"{path or address or name} has {width} × {height} pixels: too small to hold "
+                f"glands, at least {_SMALLEST_SIDE} × {_SMALLEST_SIDE} are needed."
             )
         self._source = source
         self._name = name
         self._mpp = mpp
         self._mpp_source: MppSource = mpp_source
         self._path = path
+        self._address = address
+        self._picture = picture
         self._whole: Slide | None = None
         self._checksum: str | None = None
         self._lock = threading.Lock()
@@ -109,8 +120,18 @@ class Slide:
 
     @property
     def path(self) -> Path | None:
-        """File or folder of the image; None for arrays and layers."""
+        """File or folder of the image; None for arrays, layers and images at an address."""
         return self._path
+
+    @property
+    def address(self) -> str | None:
+        """Address of an image that is read over a network, without user name and password."""
+        return self._address
+
+    @property
+    def picture(self) -> int | None:
+        """Which picture of its file it is, from 1; None where there is only one to choose."""
+        return self._picture
 
     @property
     def kind(self) -> str:
@@ -124,7 +145,11 @@ class Slide:
 
     @property
     def mpp_source(self) -> MppSource:
-        """Where `mpp` is from: ``"metadata"``, ``"given"`` or ``"default"``."""
+        """Where `mpp` is from.
+
+        ``"metadata"`` (the file states it), ``"estimated"`` (from the magnification that the file
+        states), ``"given"`` (by the user) or ``"default"`` (assumed).
+        """
         return self._mpp_source
 
     @property
@@ -152,15 +177,12 @@ class Slide:
     def checksum(self) -> str:
         """Hexadecimal SHA-256 of the content (sampled when large); computed once.
 
-        That of a crop is made of the whole slide's and of where it lies.
+        That of a crop is made of the whole slide's and of where it lies, that of one of several
+        pictures of the file's and its number.
         """
         with self._lock:
             if self._checksum is None:
-                self._checksum = (
-                    self._source.checksum()
-                    if self._whole is None
-                    else region_checksum(self._whole.checksum, self._region)
-                )
+                self._checksum = self._find_checksum()
             return self._checksum
 
     @property
@@ -195,13 +217,19 @@ class Slide:
         """
         place = self._on_whole(self._checked(region))
         name = name or f"{self._name} at {place.x}, {place.y}"
-        options: dict[str, Any] = {"mpp": self._mpp, "mpp_source": self._mpp_source}
-        slide = Slide(self._source, name=name, path=self._path, region=place, **options)
+        slide = Slide(self._source, **{**self._facts(), "name": name, "region": place})
         slide._whole = self.whole
         return slide
 
-    def with_mpp(self, mpp: float) -> Slide:
-        """Return the same slide with another pixel size, given by the user.
+    def with_mpp(self, mpp: float, source: MppSource = "given") -> Slide:
+        """Return the same slide with another pixel size.
+
+        Parameters
+        ----------
+        mpp
+            Micrometres per level-0 pixel.
+        source
+            Where that is from: the user, unless it was settled before and written down.
 
         Raises
         ------
@@ -210,8 +238,8 @@ class Slide:
         """
         mpp = check_mpp(mpp, f"The pixel size given for {self._name}")
         if self._whole is not None:
-            return self._whole.with_mpp(mpp).crop(self._region, self._name)
-        slide = Slide(self._source, name=self._name, mpp=mpp, mpp_source="given", path=self._path)
+            return self._whole.with_mpp(mpp, source).crop(self._region, self._name)
+        slide = Slide(self._source, **{**self._facts(), "mpp": mpp, "mpp_source": source})
         slide._checksum = self._checksum
         return slide
 
@@ -302,6 +330,12 @@ class Slide:
         """Release open files; reading opens them again."""
         self._source.close()
 
+    def __enter__(self) -> Slide:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Slide):
             return NotImplemented
@@ -312,9 +346,10 @@ class Slide:
 
     def __repr__(self) -> str:
         height, width = self.shape
+        size = f"{self._mpp:.4g} µm/px, {describe_source(self._mpp_source)}"
         return (
-            f"<Slide {self._name!r}: {width} × {height} px, {self._mpp:.4g} µm/px "
-            f"({self._mpp_source}), {len(self._source.shapes)} level(s), {self.kind}>"
+            f"<Slide {self._name!r}: {width} × {height} px ({size}), "
+            f"{len(self._source.shapes)} level(s), {self.kind}>"
         )
 
     def __getstate__(self) -> dict[str, Any]:
@@ -323,6 +358,23 @@ class Slide:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._lock = threading.Lock()
+
+    def _facts(self) -> dict[str, Any]:
+        """Return what a slide that is made of this one is told, by its parameters' names."""
+        return {
+            "name": self._name,
+            "mpp": self._mpp,
+            "mpp_source": self._mpp_source,
+            "path": self._path,
+            "address": self._address,
+            "picture": self._picture,
+        }
+
+    def _find_checksum(self) -> str:
+        if self._whole is not None:
+            return region_checksum(self._whole.checksum, self._region)
+        checksum = self._source.checksum()
+        return checksum if self._picture is None else picture_checksum(checksum, self._picture)
 
     def _level(self, grid: Grid) -> Level:
         """Return what this slide has of a stored level."""
@@ -384,9 +436,8 @@ class Slide:
             raise
         except Exception as error:
             reason = str(error).rstrip(".") or type(error).__name__
-            raise GlandsError(f"Cannot read pixels of {self._path or self._name}: {reason}.") from (
-                error
-            )
+            name = self._path or self._address or self._name
+            raise GlandsError(f"Cannot read pixels of {name}: {reason}.") from error
 
 
 def _slug(name: str) -> str:

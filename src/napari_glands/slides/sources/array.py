@@ -8,6 +8,7 @@ import numpy as np
 
 from napari_glands.errors import GlandsError
 from napari_glands.slides.checksums import array_checksum
+from napari_glands.slides.pixel_size import StatedSize
 from napari_glands.slides.sources.levels import ArrayLevels
 
 __all__ = ["ArraySource", "guess_axes", "is_array"]
@@ -23,20 +24,21 @@ class ArraySource:
     data
         (y, x), (y, x, 1|3|4) or (3|4, y, x), with further axes of length 1 in front; or a list
         of such arrays.
-    mpp
-        µm per pixel (y, x) of the finest level where known.
+    sizes
+        What is known of the pixel size of the finest level.
     """
 
     kind = "array"
+    picture: int | None = None
 
-    def __init__(self, data: Any, mpp: tuple[float, float] | None = None) -> None:
+    def __init__(self, data: Any, sizes: tuple[StatedSize, ...] = ()) -> None:
         arrays = list(data) if not is_array(data) else [data]
         if not arrays:
             raise GlandsError("the list of levels is empty")
         self._data = arrays[0]
         self._levels = ArrayLevels(arrays, guess_axes(arrays[0].shape))
         self.shapes = self._levels.shapes
-        self.mpp = mpp
+        self.sizes = sizes
 
     def read(self, level: int, y: int, x: int, height: int, width: int) -> np.ndarray:
         """Return uint8 (height, width, 3) RGB of a rectangle in that level's own pixels."""

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-__all__ = ["Source"]
+from napari_glands.errors import GlandsError
+from napari_glands.slides.pixel_size import StatedSize
+
+__all__ = ["Source", "about"]
+
+
+def about(path: Path | str, error: GlandsError) -> GlandsError:
+    """Return an error whose message begins with the file it is about."""
+    text = str(error)
+    return error if text.startswith(str(path)) else GlandsError(f"{path}: {text.rstrip('.')}.")
 
 
 @runtime_checkable
 class Source(Protocol):
     """Pixels of one image at one or more levels, already turned into 8-bit RGB.
 
-    A source may be read by several threads at once and can be pickled.
+    A source may be read by several threads at once and can be pickled. It closes what it has
+    opened when it is no longer used.
 
     Attributes
     ----------
@@ -21,20 +32,23 @@ class Source(Protocol):
         Short name of the kind of source, such as ``"openslide"``.
     shapes
         Rows and columns of each level, finest first.
-    mpp
-        Micrometres per level-0 pixel (y, x) where the source states them, else None.
+    sizes
+        What the source states of its pixel size, the most trustworthy first.
+    picture
+        Which of several pictures of the file it is, from 1; None where there is but one.
     """
 
     kind: str
     shapes: tuple[tuple[int, int], ...]
-    mpp: tuple[float, float] | None
+    sizes: tuple[StatedSize, ...]
+    picture: int | None
 
     def read(self, level: int, y: int, x: int, height: int, width: int) -> np.ndarray:
         """Return uint8 (height, width, 3) RGB of a rectangle in that level's own pixels."""
         ...
 
     def checksum(self) -> str:
-        """Return the hexadecimal SHA-256 that identifies the content."""
+        """Return the hexadecimal SHA-256 that identifies the content of the whole file."""
         ...
 
     def close(self) -> None:

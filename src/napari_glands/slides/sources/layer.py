@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from napari_glands.errors import GlandsError
-from napari_glands.slides.pixel_size import to_micrometres
+from napari_glands.slides.pixel_size import StatedSize, to_micrometres
 from napari_glands.slides.sources.array import ArraySource
 
 __all__ = ["LayerSource"]
@@ -29,17 +29,17 @@ class LayerSource(ArraySource):
         if not hasattr(layer, "rgb"):
             raise GlandsError("it is not an image layer: choose the layer that holds the slide")
         data = list(layer.data) if layer.multiscale else layer.data
-        super().__init__(data, _stated_mpp(layer))
+        super().__init__(data, _stated_sizes(layer))
 
 
-def _stated_mpp(layer: Any) -> tuple[float, float] | None:
-    """Return µm per pixel (y, x) where the layer's units are lengths; pixels say nothing."""
+def _stated_sizes(layer: Any) -> tuple[StatedSize, ...]:
+    """Return what the scale says where the layer's units are lengths; pixels say nothing."""
     units = getattr(layer, "units", None)
     if units is None or len(layer.scale) < 2:
-        return None
+        return ()
     units = [units] * 2 if isinstance(units, str) else list(units)
     y, x = (
         to_micrometres(float(scale), str(unit))
         for scale, unit in zip(list(layer.scale)[-2:], units[-2:], strict=True)
     )
-    return None if y is None or x is None else (y, x)
+    return () if y is None or x is None else (StatedSize((y, x), "its scale"),)

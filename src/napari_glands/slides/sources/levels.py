@@ -4,16 +4,31 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from napari_glands.errors import GlandsError
 from napari_glands.slides.conversion import ColorModel, PixelFormat, full_scale, to_rgb
+from napari_glands.slides.limits import check_size
 
-__all__ = ["ArrayLevels"]
+__all__ = ["ArrayLevels", "is_smaller_copy"]
 
 _SCAN = 4096
+# Blocks of the coarsest level that are looked at to learn what is white.
+_MOST_SCANNED = 64
+# Level sizes are rounded up or down, anew at each level.
+_ROUNDING = 2
+
+
+def is_smaller_copy(small: tuple[int, int], large: tuple[int, int]) -> bool:
+    """Tell whether rows and columns can be those of an image after shrinking both alike."""
+    if small == large or not all(0 < m <= n for m, n in zip(small, large, strict=True)):
+        return False
+    least = max(n / (m + _ROUNDING) for m, n in zip(small, large, strict=True))
+    most = min(n / max(m - _ROUNDING, 0.1) for m, n in zip(small, large, strict=True))
+    return least <= most and most > 1.1
 
 
 class ArrayLevels:
@@ -60,6 +75,7 @@ class ArrayLevels:
             self._check_axes(array)
         row, column = self.axes.index("y"), self.axes.index("x")
         self.shapes = tuple((int(a.shape[row]), int(a.shape[column])) for a in self.arrays)
+        self._check_levels()
         self.model = model or self._model()
 
     def read(self, level: int, y: int, x: int, height: int, width: int) -> np.ndarray:
@@ -92,6 +108,25 @@ class ArrayLevels:
             extra = array.shape[self.axes.index("c")]
             if extra != 1:
                 raise GlandsError(f"it holds {extra} colour images: save the one you need")
+
+    def _check_levels(self) -> None:
+        """Refuse levels that are not one image at smaller and smaller sizes."""
+        check_size(*self.shapes[0])
+        first = self.arrays[0]
+        others = [i for i, axis in enumerate(self.axes) if axis not in "yx"]
+        for array, (finer, shape) in zip(self.arrays[1:], pairwise(self.shapes), strict=True):
+            same = all(array.shape[i] == first.shape[i] for i in others)
+            if not (same and np.dtype(array.dtype) == np.dtype(first.dtype)):
+                raise GlandsError(
+                    f"its levels do not belong together ({tuple(first.shape)} {first.dtype} and "
+                    f"{tuple(array.shape)} {array.dtype}): export it again"
+                )
+            if not is_smaller_copy(shape, finer):
+                sizes = ", ".join(f"{width} × {height}" for height, width in self.shapes)
+                raise GlandsError(
+                    f"its levels are not one image at smaller and smaller sizes ({sizes}): "
+                    "export it again"
+                )
 
     def _channel_axis(self) -> str | None:
         """Return the axis that holds the colours."""
@@ -161,9 +196,12 @@ class ArrayLevels:
         """
         level = len(self.arrays) - 1
         height, width = self.shapes[level]
-        for y in range(0, height, _SCAN):
-            for x in range(0, width, _SCAN):
-                pixels = self._raw(level, y, x, min(_SCAN, height - y), min(_SCAN, width - x))
-                if pixels.ndim == 3:
-                    pixels = pixels[..., channels]
-                yield pixels.min(), pixels.max()
+        corners = [(y, x) for y in range(0, height, _SCAN) for x in range(0, width, _SCAN)]
+        if len(corners) > _MOST_SCANNED:  # a large image without smaller levels
+            picks = np.linspace(0, len(corners) - 1, _MOST_SCANNED).astype(int)
+            corners = [corners[index] for index in picks.tolist()]
+        for y, x in corners:
+            pixels = self._raw(level, y, x, min(_SCAN, height - y), min(_SCAN, width - x))
+            if pixels.ndim == 3:
+                pixels = pixels[..., channels]
+            yield pixels.min(), pixels.max()

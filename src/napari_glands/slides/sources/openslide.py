@@ -11,6 +11,9 @@ import numpy as np
 from napari_glands.errors import GlandsError
 from napari_glands.slides.checksums import file_checksum, folder_checksum
 from napari_glands.slides.conversion import composite_on_white
+from napari_glands.slides.limits import check_size
+from napari_glands.slides.pixel_size import StatedSize, both_axes, from_magnification, number
+from napari_glands.slides.sources.base import about
 
 __all__ = ["OpenSlideSource", "open_with_openslide"]
 
@@ -73,6 +76,7 @@ class OpenSlideSource:
     """
 
     kind = "openslide"
+    picture: int | None = None
 
     def __init__(self, path: Path, file: Path) -> None:
         self.path = path
@@ -81,8 +85,13 @@ class OpenSlideSource:
         self._slide: Any = None
         slide = self._open()
         properties = slide.properties
-        self.mpp = _stated_mpp(properties)
+        self.sizes = _stated_sizes(properties)
         self._top, self._left, height, width = _bounds(properties, slide.dimensions)
+        try:
+            check_size(height, width)
+        except GlandsError as error:
+            self.close()
+            raise about(path, error) from error
         self._downsamples = slide.level_downsamples
         self.shapes: tuple[tuple[int, int], ...] = tuple(
             (max(1, int(height / d)), max(1, int(width / d))) for d in self._downsamples
@@ -131,12 +140,13 @@ class OpenSlideSource:
             return self._slide
 
 
-def _stated_mpp(properties: Any) -> tuple[float, float] | None:
-    """Return µm per pixel (y, x) where the slide states both."""
-    try:
-        return float(properties["openslide.mpp-y"]), float(properties["openslide.mpp-x"])
-    except (KeyError, ValueError):
-        return None
+def _stated_sizes(properties: Any) -> tuple[StatedSize, ...]:
+    """Return what the slide states: µm per pixel, or else its magnification."""
+    y, x = (number(properties.get(f"openslide.mpp-{axis}")) for axis in "yx")
+    return (
+        *both_axes(y, x, "openslide.mpp"),
+        *from_magnification(properties.get("openslide.objective-power")),
+    )
 
 
 def _bounds(properties: Any, dimensions: tuple[int, int]) -> tuple[int, int, int, int]:
@@ -150,4 +160,5 @@ def _bounds(properties: Any, dimensions: tuple[int, int]) -> tuple[int, int, int
         )
     except (KeyError, ValueError):
         return 0, 0, dimensions[1], dimensions[0]
-    return top, left, height, width
+    inside = 0 <= top < top + height <= dimensions[1] and 0 <= left < left + width <= dimensions[0]
+    return (top, left, height, width) if inside else (0, 0, dimensions[1], dimensions[0])

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import imagecodecs
@@ -14,15 +15,18 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from napari_glands.errors import GlandsError
 from napari_glands.slides.checksums import file_checksum
 from napari_glands.slides.conversion import PixelFormat, full_scale, to_rgb
-from napari_glands.slides.pixel_size import from_resolution
+from napari_glands.slides.limits import check_flat
+from napari_glands.slides.pixel_size import StatedSize, from_resolution
+from napari_glands.slides.sources.base import about
 from napari_glands.slides.sources.cache import decoded
 
-__all__ = ["MAX_FLAT_PIXELS", "RasterSource"]
+__all__ = ["RasterSource"]
 
-# A flat image is held in memory whole, at 3 bytes a pixel; larger ones want a tiled format. This
-# takes the place of Pillow's far lower guard against decompression bombs.
-MAX_FLAT_PIXELS = 1_000_000_000
-
+# Of what Pillow knows: what images of tissue are stored in. Others would start programs (EPS) or
+# fetch what is elsewhere.
+_FORMATS = ("PNG", "JPEG", "BMP", "DIB", "GIF", "WEBP", "JPEG2000", "PPM", "TGA", "AVIF")
+# Rows that are turned into RGB at a time, so that a large image is in memory twice, not four times.
+_BAND = 512
 _SWITCH = threading.Lock()
 
 
@@ -44,13 +48,14 @@ class RasterSource:
     """
 
     kind = "raster"
+    picture: int | None = None
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.Lock()
         stat = path.stat()
         self._key = str(path), stat.st_mtime_ns, stat.st_size
-        self.mpp = self._header()
+        self.sizes = self._header()
         self.shapes: tuple[tuple[int, int], ...] = (self._pixels().shape[:2],)
 
     def read(self, level: int, y: int, x: int, height: int, width: int) -> np.ndarray:
@@ -72,30 +77,31 @@ class RasterSource:
         with self._lock:
             return decoded.get(self._key, lambda: _decode(self.path))
 
-    def _header(self) -> tuple[float, float] | None:
+    def _header(self) -> tuple[StatedSize, ...]:
         """Check the image's size before anything is decoded, and return its pixel size."""
         with _opened(self.path) as image:
             width, height = image.size
-            if width * height > MAX_FLAT_PIXELS:
-                raise GlandsError(
-                    f"{self.path} has {width} × {height} pixels, too many for a flat image: "
-                    "convert it to a tiled format such as OME-TIFF."
-                )
+            try:
+                check_flat(height, width, _bytes_per_pixel(image, self.path))
+            except GlandsError as error:
+                raise about(self.path, error) from error
             if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
                 raise GlandsError(
                     f"{self.path} holds {image.n_frames} frames: save the one you need as PNG."  # type: ignore[attr-defined]
                 )
             dpi = image.info.get("dpi")
             sideways = image.getexif().get(0x0112, 1) >= 5
-        if dpi is None:
-            return None
-        try:
-            mpp_x, mpp_y = (from_resolution(float(d), "inch") for d in dpi)
-        except (TypeError, ValueError, ZeroDivisionError):
-            return None
-        if mpp_x is None or mpp_y is None:
-            return None
-        return (mpp_x, mpp_y) if sideways else (mpp_y, mpp_x)
+        if not isinstance(dpi, tuple) or len(dpi) != 2:
+            return ()
+        across, down = reversed(dpi) if sideways else dpi
+        return tuple(from_resolution(across, down, "inch"))
+
+
+@cache
+def _formats() -> tuple[str, ...]:
+    """Return which of the formats this build of Pillow knows."""
+    Image.init()
+    return tuple(name for name in _FORMATS if name in Image.OPEN)
 
 
 @contextmanager
@@ -105,7 +111,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         with _SWITCH:
             limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
             try:
-                image = Image.open(path)
+                image = Image.open(path, formats=_formats())
             finally:
                 Image.MAX_IMAGE_PIXELS = limit
         with image:
@@ -128,20 +134,30 @@ def _decode(path: Path) -> np.ndarray:
         if image.format == "PNG" and _png_bit_depth(path) == 16:
             return _decode_png16(path)
         image.load()
-        return _to_rgb(ImageOps.exif_transpose(image), path)
+        ImageOps.exif_transpose(image, in_place=True)
+        if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+            return _to_rgb_array(np.asarray(image), path)
+        if image.mode == "LAB":
+            raise GlandsError(f"{path} stores Lab colours: save it as RGB.")
+        width, height = image.size
+        return _by_bands((height, width), lambda y, stop: _to_rgb(image.crop((0, y, width, stop))))
 
 
-def _to_rgb(image: Image.Image, path: Path) -> np.ndarray:
-    """Convert any of Pillow's modes."""
+def _to_rgb(image: Image.Image) -> np.ndarray:
+    """Convert any of Pillow's modes of 8 bits."""
     if image.mode in ("RGB", "CMYK", "YCbCr", "HSV", "RGBX") and "transparency" not in image.info:
-        return np.array(image.convert("RGB"))
+        return np.asarray(image.convert("RGB"))
     if image.mode in ("1", "L") and "transparency" not in image.info:
-        return np.array(image.convert("L").convert("RGB"))
-    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        return _to_rgb_array(np.asarray(image), path)
-    if image.mode == "LAB":
-        raise GlandsError(f"{path} stores Lab colours: save it as RGB.")
+        return np.asarray(image.convert("L").convert("RGB"))
     return to_rgb(np.asarray(image.convert("RGBA")), PixelFormat("rgba"))
+
+
+def _bytes_per_pixel(image: Image.Image, path: Path) -> int:
+    """Return how much an image takes in memory as it is decoded."""
+    if image.mode in ("I", "F"):
+        return 4
+    deep = image.format == "PNG" and _png_bit_depth(path) == 16
+    return len(image.getbands()) * (2 if deep or image.mode.startswith("I;16") else 1)
 
 
 def _png_bit_depth(path: Path) -> int:
@@ -170,4 +186,14 @@ def _to_rgb_array(pixels: np.ndarray, path: Path) -> np.ndarray:
         raise GlandsError(f"{path}: {error}.") from error
     model = {1: "gray", 2: "gray_alpha", 3: "rgb", 4: "rgba"}[channels]
     opaque = float(np.iinfo(pixels.dtype).max) if has_alpha else 255
-    return to_rgb(pixels, PixelFormat(model, white=white, alpha_white=opaque))  # type: ignore[arg-type]
+    stored = PixelFormat(model, white=white, alpha_white=opaque)  # type: ignore[arg-type]
+    return _by_bands(pixels.shape[:2], lambda y, stop: to_rgb(pixels[y:stop], stored))
+
+
+def _by_bands(shape: tuple[int, int], convert: Callable[[int, int], np.ndarray]) -> np.ndarray:
+    """Put an RGB image together from bands of rows."""
+    rgb = np.empty((*shape, 3), np.uint8)
+    for y in range(0, shape[0], _BAND):
+        stop = min(y + _BAND, shape[0])
+        rgb[y:stop] = convert(y, stop)
+    return rgb

@@ -2,32 +2,39 @@
 
 from __future__ import annotations
 
+import logging
 import threading
+import weakref
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
 import numpy as np
 import tifffile
 import zarr
-from tifffile.tifffile import svs_description_metadata
 
 from napari_glands.errors import GlandsError
 from napari_glands.slides.checksums import file_checksum
-from napari_glands.slides.pixel_size import from_resolution, to_micrometres
+from napari_glands.slides.limits import check_chunks, check_size, fits_in_memory
+from napari_glands.slides.pictures import FilePicture, SeveralPictures, chosen
+from napari_glands.slides.sources.base import about
 from napari_glands.slides.sources.cache import decoded
 from napari_glands.slides.sources.levels import ArrayLevels
-from napari_glands.slides.sources.raster import MAX_FLAT_PIXELS
+from napari_glands.slides.sources.tiff_pictures import TiffPicture, find_pictures
+from napari_glands.slides.sources.tiff_sizes import stated_sizes
+from napari_glands.slides.sources.tiff_structure import check_structure
 
 __all__ = ["TiffSource"]
 
 # Compressions whose decoders leave YCbCr as it is: none, LZW, deflate (two codes), PackBits.
 _NOT_COLOR_AWARE = (1, 5, 8, 32946, 32773)
-_RESOLUTION_UNITS = {2: "inch", 3: "cm"}
+
+
+# It reports on every damaged tag, to the terminal when nobody listens; errors are told here.
+logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 
 class TiffSource:
-    """The first image of a TIFF file with its pyramid.
+    """One picture of a TIFF file with its pyramid.
 
     Tiled files, and flat ones too large to hold, are read tile by tile as needed; other flat
     files are decoded whole and stay in a bounded cache. The orientation tag is not applied, as
@@ -37,17 +44,22 @@ class TiffSource:
     ----------
     path
         The file.
+    picture
+        Number of the picture, from 1; may be None where there is only one.
 
     Raises
     ------
+    SeveralPictures
+        When there are several and none is chosen.
     GlandsError
         When the file is damaged, cut off, or not one brightfield image.
     """
 
     kind = "tiff"
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, picture: int | None = None) -> None:
         self.path = path
+        self.picture = picture
         self._lock = threading.Lock()
         self._file: tifffile.TiffFile | None = None
         self._open_levels: ArrayLevels | None = None
@@ -69,8 +81,8 @@ class TiffSource:
                 self._file.close()
             self._file = self._open_levels = None
 
-    def __reduce__(self) -> tuple[type[TiffSource], tuple[Path]]:
-        return type(self), (self.path,)
+    def __reduce__(self) -> tuple[type[TiffSource], tuple[Path, int | None]]:
+        return type(self), (self.path, self.picture)
 
     def _levels(self) -> ArrayLevels:
         """Return the open levels, opening the file where needed."""
@@ -81,41 +93,70 @@ class TiffSource:
 
     def _open(self) -> ArrayLevels:
         try:
+            check_structure(self.path)
             self._file = _open_file(self.path)
-            series = self._file.series[0]
-            self.mpp = _stated_mpp(self._file, series)
-            _check_complete(series)
-            return self._make_levels(series)
+            weakref.finalize(self, self._file.close)  # also when nobody calls close
+            picture = self._choose(self._file)
+            self.sizes = stated_sizes(self._file, picture.levels[0].keyframe, picture.ome)
+            _check_complete(picture)
+            return _read_levels(self.path, picture)
         except Exception as error:
             if self._file is not None:
                 self._file.close()
-            if isinstance(error, MemoryError):
+            if isinstance(error, SeveralPictures | MemoryError):
                 raise
             if isinstance(error, GlandsError):
-                raise GlandsError(f"{self.path}: {error}.") from error
+                raise about(self.path, error) from error
             raise GlandsError(
                 f"{self.path} is damaged or incomplete ({error}): copy or export it again."
             ) from error
 
-    def _make_levels(self, series: Any) -> ArrayLevels:
-        page = series.keyframe
-        colors = _colors(page)
-        flat = not page.is_tiled and len(series.levels) == 1
-        arrays: list[Any]
-        if flat and page.imagewidth * page.imagelength <= MAX_FLAT_PIXELS:
-            arrays = [_Flat(self.path, series)]
-        else:
-            arrays = [
-                zarr.open_array(series.aszarr(level=index), mode="r")
-                for index in range(len(series.levels))
-            ]
-        bits = page.bitspersample
-        return ArrayLevels(
-            arrays,
-            series.axes,
-            bits=bits if isinstance(bits, int) and bits not in (8, 16, 32, 64) else None,
-            **colors,
-        )
+    def _choose(self, file: tifffile.TiffFile) -> TiffPicture:
+        """Return the picture that is meant."""
+        found = find_pictures(file, lambda series: _array(self.path, series))
+        listed = [FilePicture(n, p.name, p.shape) for n, p in enumerate(found, start=1)]
+        number = chosen(self.path, listed, self.picture).number
+        self.picture = number if len(found) > 1 else None
+        return found[number - 1]
+
+
+def _read_levels(path: Path, picture: TiffPicture) -> ArrayLevels:
+    """Return what reads a picture's levels."""
+    first = picture.levels[0]
+    levels = [level for level in picture.levels if _like(level, first)]
+    bits = first.keyframe.bitspersample
+    return ArrayLevels(
+        [_array(path, level) for level in levels],
+        first.axes,
+        bits=bits if isinstance(bits, int) and bits not in (8, 16, 32, 64) else None,
+        **_colors(first.keyframe),
+    )
+
+
+def _like(level: Any, first: Any) -> bool:
+    """Tell whether a level stores its pixels as the finest does."""
+    return level.axes == first.axes and level.dtype == first.dtype
+
+
+def _array(path: Path, series: Any) -> Any:
+    """Return an array that reads a series of pages, having looked at what that will take."""
+    page = series.keyframe
+    height, width = int(page.imagelength), int(page.imagewidth)
+    check_size(height, width)
+    itemsize = int(page.dtype.itemsize)
+    bytes_per_pixel = page.samplesperpixel * itemsize
+    if not page.is_tiled and fits_in_memory(height, width, bytes_per_pixel):
+        return _Flat(path, series)
+    samples = page.samplesperpixel if page.planarconfig == tifffile.PLANARCONFIG.CONTIG else 1
+    check_chunks((height, width, samples), (*_chunk(page), samples), "yxs", itemsize)
+    return zarr.open_array(series.aszarr(level=0), mode="r")
+
+
+def _chunk(page: Any) -> tuple[int, int]:
+    """Return rows and columns of what is decoded at a time: a tile or a strip."""
+    if page.is_tiled:
+        return int(page.tilelength), int(page.tilewidth)
+    return min(int(page.rowsperstrip), int(page.imagelength)), int(page.imagewidth)
 
 
 class _Flat:
@@ -124,7 +165,7 @@ class _Flat:
     def __init__(self, path: Path, series: Any) -> None:
         self._series = series
         stat = path.stat()
-        self._key = ("tiff", str(path), stat.st_mtime_ns, stat.st_size)
+        self._key = ("tiff", str(path), stat.st_mtime_ns, stat.st_size, series.keyframe.offset)
         self._lock = threading.Lock()
         self.shape, self.dtype = series.shape, series.dtype
 
@@ -168,51 +209,12 @@ def _colors(page: Any) -> dict[str, Any]:
     return colors
 
 
-def _check_complete(series: Any) -> None:
-    """Refuse a file whose tiles or strips reach beyond its end."""
-    for level in series.levels:
+def _check_complete(picture: TiffPicture) -> None:
+    """Refuse a picture whose tiles or strips reach beyond the file's end."""
+    for level in picture.levels:
         for page in level.pages:
             if page is None:
                 continue
             ends = np.add(page.dataoffsets, page.databytecounts)
             if len(ends) == 0 or ends.max() > page.parent.filehandle.size:
                 raise GlandsError("the file is cut off; copy or export it again")
-
-
-def _stated_mpp(file: tifffile.TiffFile, series: Any) -> tuple[float, float] | None:
-    """Return µm per pixel (y, x), None where the file says nothing or nothing sensible."""
-    try:
-        if file.is_ome and file.ome_metadata:
-            return _ome_mpp(file.ome_metadata)
-        if file.is_svs:
-            mpp = float(svs_description_metadata(series.keyframe.description)["MPP"])
-            return mpp, mpp
-        return _tag_mpp(file, series.keyframe)
-    except (ElementTree.ParseError, KeyError, TypeError, ValueError, ZeroDivisionError):
-        return None
-
-
-def _tag_mpp(file: tifffile.TiffFile, page: Any) -> tuple[float, float] | None:
-    """Return µm per pixel (y, x) from the resolution tags, in ImageJ's unit where it wrote one."""
-    unit = _RESOLUTION_UNITS.get(int(page.resolutionunit or 0))
-    if file.is_imagej and file.imagej_metadata:
-        unit = str(file.imagej_metadata.get("unit", "")) or unit
-    if unit is None or "XResolution" not in page.tags or "YResolution" not in page.tags:
-        return None
-    pixels_x, pixels_y = page.resolution
-    mpp = from_resolution(pixels_y, unit), from_resolution(pixels_x, unit)
-    return None if mpp[0] is None or mpp[1] is None else (mpp[0], mpp[1])
-
-
-def _ome_mpp(xml: str) -> tuple[float, float] | None:
-    """Return µm per pixel (y, x) of the first image in OME-XML."""
-    pixels = ElementTree.fromstring(xml).find(".//{*}Pixels")
-    if pixels is None:
-        return None
-    mpp = []
-    for axis in "YX":
-        size = pixels.get(f"PhysicalSize{axis}")
-        if size is None:
-            return None
-        mpp.append(to_micrometres(float(size), pixels.get(f"PhysicalSize{axis}Unit", "µm")))
-    return None if None in mpp else (mpp[0], mpp[1])  # type: ignore[return-value]
