@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 __all__ = [
     "READABLE",
+    "is_address",
     "is_dicom_folder",
     "is_image_folder",
     "is_readable",
@@ -37,6 +39,11 @@ def sniff(path: Path) -> str | None:
     if head[128:] == b"DICM":
         return "dicom"
     return next((kind for start, kind in _SIGNATURES if head.startswith(start)), None)
+
+
+def is_address(text: str | Path) -> bool:
+    """Tell whether a text is an address such as ``https://…`` or ``s3://…``, and no path."""
+    return re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", str(text)) is not None
 
 
 def is_zarr_folder(folder: Path) -> bool:
