@@ -17,7 +17,7 @@ from napari_glands.slides.pairing import is_mark, without_companions
 __all__ = ["Found", "ImagePath", "ImagesBelow", "find_images", "look_for_images", "why_unreadable"]
 
 ImagePath = str | Path
-"""Where an image is: a path, or the text of an address (`is_address`), which a path would mangle."""
+"""Where an image is: a path, or an address (`is_address`) as text, which a path would mangle."""
 
 # More than a study has: somebody named a home folder or a whole disk.
 _MOST_FILES = 100_000
@@ -195,9 +195,7 @@ def _tell_of_images_below(folders: Sequence[Path], place: str) -> None:
     images: list[Path] = []
     more = False
     try:
-        for folder in folders:
-            for path in _images_below(folder):
-                images.append(path)
+        images.extend(path for folder in folders for path in _images_below(folder))
     except GlandsError:  # there is no end to it
         more = True
     count = len(without_companions(images, anywhere=True))

@@ -43,9 +43,7 @@ def _any_of(words: Iterable[str]) -> str:
 _AT_END = re.compile(rf"(?P<name>.+?)[ _.-]+(?:{_any_of(LABEL_MARKS)})", re.IGNORECASE)
 _IN_FRONT = re.compile(rf"(?:{_any_of(LABEL_MARKS)})[ _.-]+(?P<name>.+)", re.IGNORECASE)
 _PICTURE = re.compile(rf"(?P<name>.+?)[ _.-]+(?:{_any_of(_PICTURE_MARKS)})", re.IGNORECASE)
-_NUMBERED = re.compile(
-    rf"(?P<name>.+?)[ _.-]+(?:{_any_of(LABEL_MARKS)})[ _.-]?\d+", re.IGNORECASE
-)
+_NUMBERED = re.compile(rf"(?P<name>.+?)[ _.-]+(?:{_any_of(LABEL_MARKS)})[ _.-]?\d+", re.IGNORECASE)
 _MARK = re.compile(_any_of(LABEL_MARKS), re.IGNORECASE)
 
 
