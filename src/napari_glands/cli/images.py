@@ -6,7 +6,6 @@ What cannot be read among many is left out and told; the command goes on and exi
 from __future__ import annotations
 
 import shutil
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
@@ -211,19 +210,16 @@ class Intake:
             )
 
     def _opened(self, path: ImagePath, default_mpp: float) -> Slide:
-        from napari_glands.slides import open_slide
+        from napari_glands.slides.remarks import open_with_remarks
 
-        chosen: dict[str, Any] = {}
-        if self.wanted.picture is not None:
-            chosen["picture"] = self.wanted.picture
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("ignore")
-            warnings.filterwarnings("always", category=UserWarning, module=r"napari_glands\b")
-            slide = open_slide(path, mpp=self.wanted.mpp, default_mpp=default_mpp, **chosen)
+        wanted = self.wanted
+        slide, remarks = open_with_remarks(
+            path, mpp=wanted.mpp, default_mpp=default_mpp, picture=wanted.picture
+        )
         self._sizes.append((slide.mpp, slide.mpp_source))
-        for warning in caught:
-            if not _is_told_once(str(warning.message), slide.mpp_source):
-                note(f"Warning: {warning.message}")
+        for remark in remarks:
+            if not _is_told_once(remark, slide.mpp_source):
+                note(f"Warning: {remark}")
         return slide
 
 

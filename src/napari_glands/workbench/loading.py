@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +11,10 @@ import numpy as np
 from napari_glands.errors import GlandsError
 from napari_glands.project import Project
 from napari_glands.project.rounds import describe_change
-from napari_glands.slides import Slide, is_large, open_slide
+from napari_glands.slides import ImagePath, Slide, is_large, open_slide
+from napari_glands.slides.finding import why_unreadable
+from napari_glands.slides.pictures import SeveralPictures
+from napari_glands.slides.remarks import open_with_remarks
 from napari_glands.workbench.overlays import overlays_of
 from napari_glands.workbench.state import Shown
 
@@ -114,8 +116,21 @@ def _pyramid(slide: Slide) -> list[Any]:
     ]
 
 
-def open_file(path: Path, default_mpp: float) -> Slide:
-    """Open an image file; one without a pixel size gets the default without a word."""
-    with warnings.catch_warnings():  # the step asks for the pixel size instead
-        warnings.simplefilter("ignore", UserWarning)
-        return open_slide(path, default_mpp=default_mpp)
+def open_file(
+    path: ImagePath, default_mpp: float, picture: int | None = None
+) -> tuple[Slide, list[str]]:
+    """Open an image file; return what is to be said about it, too.
+
+    One without a pixel size gets the default: the step asks for it.
+
+    Raises
+    ------
+    GlandsError
+        When it cannot be read.
+    """
+    try:
+        return open_with_remarks(path, default_mpp=default_mpp, picture=picture)
+    except SeveralPictures:
+        raise
+    except GlandsError as error:
+        raise GlandsError(why_unreadable(path, error)) from error
