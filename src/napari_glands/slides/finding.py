@@ -176,9 +176,12 @@ def _matching(pattern: Path, recursive: bool) -> list[Path]:
     folders = [path for path in matches if _is_open(path)]
     if recursive:
         images += [path for folder in folders for path in _images_below(folder)]
-    siblings = [p for parent in {path.parent for path in images} for p in parent.iterdir()]
-    beside = [path for path in siblings if _is_candidate(path)]
-    kept = without_companions(images, beside, anywhere=recursive or "**" in pattern.parts)
+    anywhere = recursive or "**" in pattern.parts
+    parents = {path.parent for path in images}
+    beside = [p for parent in parents for p in parent.iterdir() if _is_candidate(p)]
+    if anywhere:
+        beside += _images_below(base)
+    kept = without_companions(images, beside, anywhere=anywhere)
     if not kept and images:
         raise GlandsError(
             f"All that matches {pattern} belongs to images beside it, as their masks do: name "
@@ -197,6 +200,8 @@ def _tell_of_images_below(folders: Sequence[Path], place: str) -> None:
     try:
         images.extend(path for folder in folders for path in _images_below(folder))
     except GlandsError:  # there is no end to it
+        if not images:
+            raise
         more = True
     count = len(without_companions(images, anywhere=True))
     if count:

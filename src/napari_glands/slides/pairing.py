@@ -24,7 +24,7 @@ __all__ = [
 LABEL_MARKS = (
     "anno", "annos", "annotation", "annotations", "mask", "masks", "cp_masks", "label", "labels",
     "labelled", "labeled", "labelmap", "seg", "segmentation", "simple segmentation", "instances",
-    "gt", "truth", "ground_truth", "groundtruth",
+    "gt", "truth", "ground_truth",
 )  # fmt: skip
 """Words at the end of a file's name, after ``_``, ``-``, ``.`` or a blank, that say that it holds
 labels; before its name they say so too. Upper and lower case are the same."""
@@ -37,7 +37,7 @@ _ID = re.compile(r"(?P<name>.+)-[0-9a-f]{8}")
 
 
 def _any_of(words: Iterable[str]) -> str:
-    return "|".join(re.escape(word).replace(r"\ ", "[ _-]").replace("_", "[ _-]") for word in words)
+    return "|".join("[ _-]?".join(map(re.escape, re.split("[ _]", word))) for word in words)
 
 
 _AT_END = re.compile(rf"(?P<name>.+?)[ _.-]+(?:{_any_of(LABEL_MARKS)})", re.IGNORECASE)
