@@ -218,7 +218,7 @@ class Intake:
         )
         self._sizes.append((slide.mpp, slide.mpp_source))
         for remark in remarks:
-            if not _is_told_once(remark, slide.mpp_source):
+            if not _is_told_once(remark.replace(str(path), ""), slide.mpp_source):
                 note(f"Warning: {remark}")
         return slide
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections import Counter
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import napari_glands
+from napari_glands.atomic import write_json
 from napari_glands.cli.files import Format, Named, export_all
 from napari_glands.cli.images import Intake
 from napari_glands.cli.options import Changes, changed
@@ -45,6 +47,11 @@ class _Target:
     @property
     def zarr(self) -> Path:
         return self.out / f"{self.name}.zarr"
+
+    @property
+    def claim(self) -> Path:
+        """What says, while files are written, that those there are ours to replace."""
+        return self.out / f".{self.name}.begun"
 
     @property
     def files(self) -> list[Path]:
@@ -125,8 +132,9 @@ def predict_images(
     maker = _Maker(trained, settings)
     targets = _targets(intake, out.expanduser(), settings, crew)
     done = {t.name: glands for t in targets if (glands := _made_before(t, maker)) is not None}
+    begun = {target.name for target in targets if _was_begun(target, maker)}
     if not overwrite:
-        _refuse_to_replace([target for target in targets if target.name not in done])
+        _refuse_to_replace([t for t in targets if t.name not in done and t.name not in begun])
     rows = []
     for target in targets:
         if crew.cancel.cancelled:
@@ -137,7 +145,8 @@ def predict_images(
                 text = f"Predicted before and up to date: {target.name}"
                 crew.report(Event("predict", 1.0, text))
             else:
-                glands, files = _predicted(target, maker, crew, overwrite)
+                replace = overwrite or target.name in begun
+                glands, files = _predicted(target, maker, crew, replace)
         except GlandsError as error:
             intake.leave_out(target.path, error)
             continue
@@ -206,6 +215,7 @@ def _predicted(
     with predicted_in(out, maker.model, slide, settings, crew) as prediction:
         table = measure(prediction, cancel=crew.cancel)
         named = Named(slide, target.name)
+        write_json(target.claim, maker.facts_on(slide))
         try:
             written = export_all(
                 prediction,
@@ -222,7 +232,17 @@ def _predicted(
             for file in set(target.files) - there:
                 _remove(file)
             raise
+        finally:
+            target.claim.unlink(missing_ok=True)
     return len(table), written
+
+
+def _was_begun(target: _Target, maker: _Maker) -> bool:
+    """Tell whether a run that was killed was about to write these very files."""
+    try:
+        return json.loads(target.claim.read_text(encoding="utf-8")) == maker.facts_on(target.slide)
+    except (OSError, ValueError, RecursionError):
+        return False
 
 
 def _write_mark(target: _Target, facts: dict[str, Any], written: Sequence[Path]) -> None:
