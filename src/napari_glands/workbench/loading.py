@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -38,10 +39,11 @@ def open_layer(layer: Any, default_mpp: float) -> Slide:
         if path is None or layer.source.sample is not None:
             return slide
         try:
-            mpp = slide.mpp if slide.mpp_source == "metadata" else None
-            filed = open_slide(path, mpp=mpp, default_mpp=default_mpp)
+            filed = open_slide(path, default_mpp=default_mpp)
         except GlandsError:
             return slide
+        if slide.mpp_source == "metadata" and not math.isclose(filed.mpp, slide.mpp, rel_tol=1e-6):
+            filed = filed.with_mpp(slide.mpp)  # the layer's scale, which the user may have set
     return filed if filed.shape == slide.shape else slide
 
 
