@@ -173,14 +173,9 @@ def _targets(intake: Intake, out: Path, settings: Settings, crew: Crew) -> list[
     for path, slide in opened:
         # Images of one name in several folders must not share their files.
         alone = names[file_name(slide.name).casefold()] == 1
-        name = _own_name(slide, intake.wanted.picture) if alone else slide.id
+        name = slide.name if alone else slide.id
         targets[name] = _Target(path, slide, name, out)  # a copy of an image is that image
     return list(targets.values())
-
-
-def _own_name(slide: Slide, picture: int | None) -> str:
-    """Return the name of a slide's files; each picture of a file has files of its own."""
-    return slide.name if picture is None else f"{slide.name}-picture-{picture}"
 
 
 def _refuse_to_replace(targets: Sequence[_Target]) -> None:
