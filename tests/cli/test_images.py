@@ -237,6 +237,26 @@ class TestPictures:
         assert not study.exists()
 
 
+def test_a_size_that_was_not_believed_is_named_and_not_told_twice(folder, tmp_path, monkeypatch):
+    def doubting(path, **options):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            slide = open_slide(path, **options)
+        if "good_1" in str(path):
+            text = (
+                f"{path} states a pixel size that cannot be right (10.58 µm/px): 0.62 is assumed."
+            )
+        else:
+            text = f"{path} does not state its pixel size: 0.62 µm/px is assumed."
+        warnings.warn(text, UserWarning, stacklevel=2)
+        return slide
+
+    monkeypatch.setattr("napari_glands.slides.remarks.open_slide", doubting)
+    result = call("new", folder / "good*.png", "--project", tmp_path / "a.glands")
+    assert result.stderr.count("10.58 µm/px") == 1
+    assert "1 of 2 images do not state their pixel size" in result.stderr
+
+
 def test_estimated_pixel_sizes_are_told_once_for_all(folder, tmp_path, monkeypatch):
     def estimating(path, *, mpp=None, **options):
         slide = open_slide(path, mpp=mpp or 0.25, **options)

@@ -216,10 +216,11 @@ class Intake:
         slide, remarks = open_with_remarks(
             path, mpp=wanted.mpp, default_mpp=default_mpp, picture=wanted.picture
         )
-        self._sizes.append((slide.mpp, slide.mpp_source))
-        for remark in remarks:
-            if not _is_told_once(remark.replace(str(path), ""), slide.mpp_source):
-                note(f"Warning: {remark}")
+        own = [r for r in remarks if not _is_told_once(r.replace(str(path), ""), slide.mpp_source)]
+        for remark in own:
+            note(f"Warning: {remark}")
+        told = any("assumed" in remark for remark in own)
+        self._sizes.append((slide.mpp, "metadata" if told else slide.mpp_source))
         return slide
 
 
@@ -235,9 +236,10 @@ def exit_over(intake: Intake) -> None:
     if not left:
         return
     for one in left:
-        note(f"Left out: {one.image} — {one.reason}")
-    were = "image was" if len(left) == 1 else "images were"
-    raise fail(f"{len(left)} of {len(intake.paths)} {were} left out; the others are done.")
+        named = Path(one.image).name in one.reason
+        note(f"Left out: {one.reason if named else f'{one.image}: {one.reason}'}")
+    were = "was" if len(left) == 1 else "were"
+    raise fail(f"{len(left)} of {len(intake.paths)} images {were} left out; the others are done.")
 
 
 @contextmanager

@@ -215,8 +215,10 @@ class SlidesView(StepView):
         header: Any = tree.header()
         header.setStretchLastSection(False)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        for column in (1, 2, 3, 4):
+        for column in (1, 3, 4):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
+        # Long words are in the tooltip, too: names need the room.
+        header.resizeSection(2, header.fontMetrics().horizontalAdvance("from the file") + 14)
         tree.currentItemChanged.connect(self._on_current)
         return tree
 
@@ -344,6 +346,7 @@ def _item(row: SlideRow) -> QTreeWidgetItem:
     item = QTreeWidgetItem([name, *own, row.state, row.size])
     item.setData(0, Qt.ItemDataRole.UserRole, row.id)
     item.setToolTip(0, row.name)
+    item.setToolTip(2, row.source)
     return item
 
 

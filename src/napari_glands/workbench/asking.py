@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
+
 from qtpy.QtWidgets import QApplication, QDialog, QMessageBox
 
 from napari_glands.slides import ImagesBelow
@@ -26,7 +28,7 @@ def wants_images_below(below: ImagesBelow) -> bool:
 def chosen_pictures(several: SeveralPictures) -> list[int]:
     """Ask which pictures of a file are meant; return their numbers, none when it was cancelled."""
     lines = [picture.describe() for picture in several.pictures]
-    dialog = PictureDialog(several.path.name, lines, QApplication.activeWindow())
+    dialog = PictureDialog(PurePath(several.path).name, lines, QApplication.activeWindow())
     try:
         if dialog.exec() != QDialog.DialogCode.Accepted:
             return []

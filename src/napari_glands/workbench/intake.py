@@ -6,12 +6,11 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_glands.errors import GlandsError
 from napari_glands.jobs import explain
-from napari_glands.slides import ImagesBelow, Slide, look_for_images, open_slide
+from napari_glands.slides import ImagePath, ImagesBelow, Slide, look_for_images, open_slide
 from napari_glands.slides.pictures import SeveralPictures
 from napari_glands.workbench.asking import chosen_pictures, wants_images_below
 from napari_glands.workbench.loading import open_file, open_layer
@@ -58,7 +57,7 @@ class Intake:
         self._remarks: dict[str, str] = {}
         self._adopted: dict[str, weakref.ref[Image]] = {}
 
-    def add_files(self, paths: Sequence[str | Path], *, recursive: bool = False) -> None:
+    def add_files(self, paths: Sequence[ImagePath], *, recursive: bool = False) -> None:
         """Add image files, folders of images and addresses.
 
         What cannot be read is named, and the others are added. A folder with images only in the
@@ -73,7 +72,7 @@ class Intake:
 
         self._add("Opening images…", opened)
 
-    def add_pictures(self, path: Path, numbers: Sequence[int]) -> None:
+    def add_pictures(self, path: ImagePath, numbers: Sequence[int]) -> None:
         """Add pictures of a file that holds several."""
 
         def opened(default_mpp: float) -> Iterator[_Opened]:
