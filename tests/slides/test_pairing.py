@@ -49,6 +49,8 @@ def left(folder: Path, *names: str, anywhere: bool = False) -> list[str]:
         ("a.tif", "mask_a.png"),
         ("a.tif", "GT-a.png"),
         ("a.png", "a_overlay.png"),
+        ("a.svs", "a_macro.jpg"),
+        ("a.svs", "a-Thumbnail.png"),
         ("a.png", "a-0a1b2c3d_overlay.png"),
         ("a.png", "a-0a1b2c3d_labels.tif"),
     ],
@@ -82,6 +84,11 @@ def test_masks_and_images_may_be_named_alike_in_a_row(tmp_path: Path) -> None:
 def test_folders_apart_pair_where_that_is_asked_for(tmp_path: Path) -> None:
     names = ("images/a.png", "masks/a.png", "more/a_mask.png", "masks/b.png", "gt/b.png")
     assert left(tmp_path, *names, anywhere=True) == ["images/a.png", "masks/b.png", "gt/b.png"]
+
+
+def test_the_parts_of_a_hamamatsu_slide_belong_to_it(tmp_path: Path) -> None:
+    parts = ("scan 1.jpg", "scan 1(1,0).jpg", "scan 1_map2.jpg", "scan 1_macro.jpg")
+    assert left(tmp_path, "scan 1.vms", *parts, "other.jpg") == ["scan 1.vms", "other.jpg"]
 
 
 def test_our_own_ome_zarr_belongs_to_its_image(tmp_path: Path) -> None:

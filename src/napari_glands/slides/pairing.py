@@ -29,8 +29,13 @@ LABEL_MARKS = (
 """Words at the end of a file's name, after ``_``, ``-``, ``.`` or a blank, that say that it holds
 labels; before its name they say so too. Upper and lower case are the same."""
 
-# What is made of an image and holds no labels, such as our own overlay.
-_PICTURE_MARKS = ("overlay", "overlays", "probability", "probabilities")
+# What is made of an image and holds no labels, such as our own overlay or a scanner's macro picture.
+_PICTURE_MARKS = (
+    "overlay", "overlays", "probability", "probabilities", "thumbnail", "thumb", "macro", "preview",
+)  # fmt: skip
+
+# Slides that keep their pixels in JPEG files beside them, whose names begin as theirs do.
+_IN_PARTS, _PARTS = (".vms", ".vmu"), (".jpg", ".jpeg")
 
 # What we write for several images of one name is called by their ids.
 _ID = re.compile(r"(?P<name>.+)-[0-9a-f]{8}")
@@ -67,7 +72,7 @@ def is_mark(name: str) -> bool:
 
 
 def is_picture_of_results(path: Path) -> bool:
-    """Tell whether a file's name says that it shows results and holds no labels."""
+    """Tell whether a file's name says that it is made of an image but holds no labels."""
     return _PICTURE.fullmatch(bare_name(path)) is not None
 
 
@@ -136,7 +141,7 @@ def companions(
     dict
         The images of those of `paths` that belong to any.
     """
-    paths = list(paths)
+    paths, beside = list(paths), list(beside)
 
     def place(path: Path, name: str) -> tuple[str, str]:
         return ("" if anywhere else os.path.abspath(path.parent), name.casefold())
@@ -152,10 +157,13 @@ def companions(
     def is_result(path: Path) -> bool:
         return _is_export(path) or (anywhere and is_mark(path.parent.name))
 
+    in_parts = [path for path in {*paths, *beside} if path.suffix.lower() in _IN_PARTS]
     found = {}
     for path in paths:
         bare = bare_name(path)
         owners = named(path, _marked_names(bare))
+        if path.suffix.lower() in _PARTS:
+            owners |= {whole for whole in in_parts if _is_part(path, whole)}
         if is_result(path):
             same = named(path, {bare, _image_name(_ID, bare) or bare})
             owners |= {other for other in same if not is_result(other)}
@@ -182,6 +190,10 @@ def _marked_names(bare: str) -> set[str]:
 def _is_export(path: Path) -> bool:
     """Tell whether a path is an OME-Zarr with glands beside the image, as we export it."""
     return path.suffix.lower() == ".zarr" and (path / "labels" / "glands").is_dir()
+
+
+def _is_part(path: Path, whole: Path) -> bool:
+    return path.parent == whole.parent and path.name.startswith(whole.stem)
 
 
 def _image_name(pattern: re.Pattern[str], bare: str) -> str | None:
