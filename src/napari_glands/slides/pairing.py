@@ -29,7 +29,7 @@ LABEL_MARKS = (
 """Words at the end of a file's name, after ``_``, ``-``, ``.`` or a blank, that say that it holds
 labels; before its name they say so too. Upper and lower case are the same."""
 
-# What is made of an image and holds no labels, such as our own overlay or a scanner's macro picture.
+# What is made of an image and holds no labels: our own overlay, a scanner's macro picture.
 _PICTURE_MARKS = (
     "overlay", "overlays", "probability", "probabilities", "thumbnail", "thumb", "macro", "preview",
 )  # fmt: skip
