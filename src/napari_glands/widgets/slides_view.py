@@ -211,6 +211,7 @@ class SlidesView(StepView):
         tree.setRootIsDecorated(False)
         tree.setIndentation(14)
         tree.setUniformRowHeights(True)
+        tree.setTextElideMode(Qt.TextElideMode.ElideMiddle)  # names differ at their ends
         tree.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         header: Any = tree.header()
         header.setStretchLastSection(False)
