@@ -29,6 +29,8 @@ _SIGNATURES = (
     (b"II+\0", "tiff"),
     (b"MM\0+", "tiff"),
 )
+# Two letters at least: one is the drive of a Windows path. A `Path` has made one slash of two.
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 _ZARR_FILES = ("zarr.json", ".zgroup", ".zattrs", ".zarray")
 
 
@@ -42,8 +44,11 @@ def sniff(path: Path) -> str | None:
 
 
 def is_address(text: str | Path) -> bool:
-    """Tell whether a text is an address such as ``https://…`` or ``s3://…``, and no path."""
-    return re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", str(text)) is not None
+    """Tell whether something is an address (``https://…``, ``s3://…``), not a path.
+
+    What went through a `pathlib.Path`, and so lost one of its slashes, is an address still.
+    """
+    return bool(_ADDRESS.match(str(text)))
 
 
 def is_zarr_folder(folder: Path) -> bool:

@@ -8,23 +8,11 @@ from typing import Literal
 
 from napari_glands.errors import GlandsError
 
-__all__ = [
-    "MppSource",
-    "check_mpp",
-    "choose_mpp",
-    "describe_source",
-    "from_resolution",
-    "to_micrometres",
-]
+__all__ = ["MppSource", "check_mpp", "choose_mpp", "from_resolution", "to_micrometres"]
 
 MppSource = Literal["metadata", "estimated", "given", "default"]
 """Where a pixel size comes from: the file states it, it follows from the magnification that the
 file states, the user gave it, or it is assumed."""
-
-_SOURCES: dict[MppSource, str] = {
-    "metadata": "from the file", "estimated": "estimated", "given": "from you",
-    "default": "assumed",
-}  # fmt: skip
 
 # µm/px beyond which a figure is a slip (nm, mm) and not a histology image.
 SMALLEST, LARGEST = 0.02, 50.0
@@ -44,8 +32,14 @@ _MICROMETRES = {
 
 
 def describe_source(mpp_source: MppSource) -> str:
-    """Return where a pixel size comes from, in words."""
-    return _SOURCES[mpp_source]
+    """Say where a pixel size comes from, for tables and panels."""
+    words: dict[MppSource, str] = {
+        "metadata": "from the file",
+        "estimated": "estimated",
+        "given": "from you",
+        "default": "assumed",
+    }
+    return words[mpp_source]
 
 
 def to_micrometres(value: float, unit: str) -> float | None:
