@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import html
 from pathlib import PurePath
 
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QDialog, QMessageBox
 
 from napari_glands.slides import ImagesBelow
@@ -21,7 +23,8 @@ def wants_images_below(below: ImagesBelow) -> bool:
         f"{'is' if below.count == 1 else 'are'} {count} in the folders below it. Add "
         f"{'it' if below.count == 1 else 'them'}?\n\nFolders of masks are passed over."
     )
-    answer = QMessageBox.question(QApplication.activeWindow(), "Look in the folders below?", text)
+    title = "Look in the folders below?"
+    answer = QMessageBox.question(QApplication.activeWindow(), title, _as_text(text))
     return answer == QMessageBox.StandardButton.Yes
 
 
@@ -35,3 +38,8 @@ def chosen_pictures(several: SeveralPictures) -> list[int]:
         return [several.pictures[row].number for row in dialog.ticked()]
     finally:
         dialog.deleteLater()
+
+
+def _as_text(text: str) -> str:
+    """Return what a message box shows as this text: a folder's name may look like HTML."""
+    return html.escape(text).replace("\n", "<br>") if Qt.mightBeRichText(text) else text
