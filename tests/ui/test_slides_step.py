@@ -236,6 +236,15 @@ def test_images_in_folders_below_are_asked_about(bench, yes):
     assert names(bench) == ["beside", *(["a", "b"] if yes else [])]
 
 
+def test_a_folder_called_like_markup_is_asked_about_by_its_name(bench):
+    top = bench.folder / "<img src=x> & co"
+    save_sized(bench, top / "one" / "a.tif")
+    bench.session.intake.add_files([top])
+    bench.until(lambda: bench.questions)
+    assert "&lt;img src=x&gt; &amp; co" in bench.questions[0]
+    bench.settle()
+
+
 def test_pictures_of_a_file_are_chosen_from_a_list(bench, monkeypatch):
     file = save_sized(bench, bench.folder / "sections.tif")
     pictures = [FilePicture(n, f"section {n}", (96, 128)) for n in (1, 2, 3)]

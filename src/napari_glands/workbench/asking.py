@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 from pathlib import PurePath
 
-from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QDialog, QMessageBox
 
 from napari_glands.slides import ImagesBelow
@@ -42,4 +41,6 @@ def chosen_pictures(several: SeveralPictures) -> list[int]:
 
 def _as_text(text: str) -> str:
     """Return what a message box shows as this text: a folder's name may look like HTML."""
-    return html.escape(text).replace("\n", "<br>") if Qt.mightBeRichText(text) else text
+    if not set("<&") & set(text):
+        return text
+    return f"<qt>{html.escape(text).replace(chr(10), '<br>')}</qt>"
