@@ -87,6 +87,22 @@ def test_damage_deep_in_a_large_image_is_found_before_the_work(folder, tmp_path)
     assert "large.png" in [Path(o["image"]).name for o in json.loads(result.stdout)["left_out"]]
 
 
+def test_a_disk_that_fails_below_one_image_does_not_stop_the_others(folder, tmp_path, monkeypatch):
+    real = Slide.checksum.fget
+
+    def failing(slide):
+        if "good_1" in str(slide.path):
+            raise OSError(5, "Input/output error")
+        return real(slide)
+
+    monkeypatch.setattr(Slide, "checksum", property(failing))
+    study = tmp_path / "study.glands"
+    result = call("new", folder / "good*", "--project", study, "--mpp", 0.5, "--json", code=1)
+    told = json.loads(result.stdout)
+    assert [slide["name"] for slide in told["slides"]] == ["good_2"]
+    assert "Input/output error" in told["left_out"][0]["reason"]
+
+
 @pytest.mark.parametrize("name", BAD)
 def test_one_image_that_cannot_be_read_makes_nothing(folder, tmp_path, name):
     study = tmp_path / "to" / "be" / "study.glands"

@@ -216,6 +216,8 @@ class Intake:
         slide, remarks = open_with_remarks(
             path, mpp=wanted.mpp, default_mpp=default_mpp, picture=wanted.picture
         )
+        with _about(path):
+            slide.checksum  # noqa: B018 all of the file is read for it, or much of it
         own = [r for r in remarks if not _is_told_once(r.replace(str(path), ""), slide.mpp_source)]
         for remark in own:
             note(f"Warning: {remark}")
@@ -337,7 +339,8 @@ def _add(intake: Intake, project: Project, cancel: CancelToken, regions: Path | 
 
     def add(slide: Slide) -> Any:
         if slide.id not in known:
-            _read_corner(slide)
+            with _about(slide.path or slide.name):
+                _read_corner(slide)
         try:
             (entry,) = project.add_slides([slide])
         finally:
@@ -349,6 +352,17 @@ def _add(intake: Intake, project: Project, cancel: CancelToken, regions: Path | 
     for _ in intake.each(project.settings.general.default_mpp, add, cancel):
         pass
     intake.tell_sizes()
+
+
+@contextmanager
+def _about(path: ImagePath) -> Iterator[None]:
+    """Turn a failure of the disk under an image into one of that image."""
+    try:
+        yield
+    except OSError as error:
+        raise GlandsError(
+            f"{path} cannot be read ({error.strerror or error}): copy it again, or check the disk."
+        ) from error
 
 
 def _read_corner(slide: Slide) -> None:

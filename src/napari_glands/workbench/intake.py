@@ -210,6 +210,8 @@ def _tried(make: Callable[[], tuple[Slide, list[str]]]) -> _Opened:
         return make()
     except GlandsError as error:
         return error
+    except (OSError, MemoryError) as error:  # of one image; the others may be whole
+        return GlandsError(explain(error))
 
 
 def _told(entered: _Entered) -> str:
