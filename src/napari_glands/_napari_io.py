@@ -131,8 +131,8 @@ def _open(path: str | Path) -> Slide:
 
 def _slide_layer(slide: Slide) -> LayerData:
     pyramid = slide.pyramid()
-    # A pixel size that is only assumed would look like a known one.
-    known = slide.mpp_source != "default"
+    # A pixel size that is only assumed or estimated would look like a known one.
+    known = slide.mpp_source in ("metadata", "given")
     place = {"scale": (slide.mpp, slide.mpp), "units": _UNITS} if known else {}
     facts = {"mpp": slide.mpp, "mpp_source": slide.mpp_source}
     options = {"name": slide.name, "rgb": True, "multiscale": len(pyramid) > 1}

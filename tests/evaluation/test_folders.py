@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import tifffile
@@ -9,6 +11,7 @@ from PIL import Image
 
 from napari_glands.errors import GlandsError
 from napari_glands.evaluation import evaluate_folders, read_label_image
+from napari_glands.evaluation.label_files import label_files_of
 from napari_glands.progress import Cancelled, CancelToken
 
 LABELS = np.zeros((12, 16), np.uint16)
@@ -38,6 +41,11 @@ def _save(path, array):
         ("a_labels.png", "a_mask.tif"),
         ("a_labels.tif", "a.bmp"),
         ("a.ome.tif", "a_ANNO.png"),
+        ("a.png", "A_MASK.PNG"),
+        ("a_labels.png", "A-labelled.tif"),
+        ("a.tif", "mask_a.png"),
+        ("a_cp_masks.tif", "a_gt.png"),
+        ("a.png", "a_labels.ome.tif"),
     ],
 )
 def test_files_pair_by_stem(folders, pred_name, truth_name):
@@ -114,6 +122,30 @@ def test_overlays_and_the_images_themselves_are_not_labels(folders):
     report = evaluate_folders(pred, truth)
     assert report.pooled.object_f1 == 1
     assert report.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("image", "mask"), [("A.png", "a_mask.png"), ("a.png", "mask_a.png"), ("a.png", "A_gt.tif")]
+)
+def test_the_image_beside_its_mask_is_never_the_truth(folders, image, mask):
+    pred, truth = folders
+    _save(pred / "A_labels.png", LABELS)
+    _save(truth / image, np.zeros((12, 16, 3), np.uint8))
+    _save(truth / mask, LABELS)
+    report = evaluate_folders(pred, truth)
+    assert report.pooled.object_f1 == 1
+    assert report.warnings == ()
+
+
+def test_masks_are_found_for_images_by_the_same_rule(folders):
+    _, truth = folders
+    for name in ("Case1-labels.tif", "gt_b_mask.png", "c.png"):
+        _save(truth / name, LABELS)
+    images = [Path("case1.ome.tif"), Path("gt_b.svs"), "https://host/c.ome.zarr"]
+    found = label_files_of(images, truth)
+    assert [file.name for file in found] == ["Case1-labels.tif", "gt_b_mask.png", "c.png"]
+    with pytest.raises(GlandsError, match=r"d\.tif has no label image .* name it d\.png"):
+        label_files_of([Path("d.tif")], truth)
 
 
 def test_images_come_in_natural_order(folders):

@@ -163,6 +163,19 @@ def test_images_without_a_file_are_left_out(study):
     assert files == [(study.image.resolve(), 0.62)]
 
 
+def test_a_picture_of_a_file_is_copied_as_that_picture(study):
+    (entry, *_) = study.project.slides
+    second = entry.model_copy(update={"id": "other", "picture": 2})
+    files = image_files(study.project.path, [entry, second])
+    assert files[1] == (study.image.resolve(), 0.62, 2)
+    one, two = new_command(study.project.path, files, FAST).splitlines()
+    assert "--picture" not in one
+    assert "--picture 2" in two
+    script = new_python(study.project.path, files, FAST)
+    assert f"ng.open_slide({str(study.image.resolve())!r}, picture=2)" in script
+    compile(script, "script", "exec")
+
+
 def test_regions_are_copied_with_their_slide(images, tmp_path):
     first = tmp_path / "first.glands"
     paste_command(new_command(first, images, FAST))

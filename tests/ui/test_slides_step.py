@@ -1,9 +1,18 @@
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 from PIL import Image
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtCore import QMimeData, QPointF, Qt, QTimer, QUrl
+from qtpy.QtGui import QDragEnterEvent, QDropEvent
+from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox
+
+from napari_glands.slides.opening import open_slide
+from napari_glands.slides.pictures import FilePicture, SeveralPictures
+from napari_glands.slides.slide import Slide
+from napari_glands.widgets.picture_dialog import PictureDialog
 
 
 def save_png(bench):
@@ -167,3 +176,159 @@ def test_samples_readers_and_writers_work_in_napari(bench):
     assert again.editable
     np.testing.assert_array_equal(again.data, labels.data)
     assert again.scale == pytest.approx((1.24, 1.24))
+
+
+def save_sized(bench, path, seed=0):
+    """Write a TIFF that states its pixel size, 0.5 µm."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    dpi = 25400 / 0.5
+    Image.fromarray(bench.noise(seed)).save(path, dpi=(dpi, dpi))
+    return path
+
+
+def names(bench):
+    return [entry.name for entry in bench.session.project.slides]
+
+
+def drop(view, urls):
+    data = QMimeData()
+    data.setUrls(urls)
+    copy, left, none = (
+        Qt.DropAction.CopyAction,
+        Qt.MouseButton.LeftButton,
+        (Qt.KeyboardModifier.NoModifier),
+    )
+    enter = QDragEnterEvent(view.rect().center(), copy, data, left, none)
+    QApplication.sendEvent(view, enter)
+    assert enter.isAccepted()
+    QApplication.sendEvent(view, QDropEvent(QPointF(view.rect().center()), copy, data, left, none))
+
+
+def test_a_dropped_folder_is_added_but_for_what_cannot_be_read(bench):
+    folder = bench.folder / "scans"
+    save_sized(bench, folder / "a.tif", 1)
+    save_sized(bench, folder / "b.tif", 2)
+    save_sized(bench, folder / "b_mask.tif", 3)
+    (folder / "away.tif").symlink_to(bench.folder / "gone.tif")
+    (folder / "letter.tif").write_text("dear diary")
+    view = bench.view("slides")
+    drop(view, [QUrl.fromLocalFile(str(folder)), QUrl.fromLocalFile(str(bench.folder / "no.tif"))])
+    bench.until(lambda: "2 slides added" in view.status.text())
+    bench.settle()
+    assert names(bench) == ["a", "b"]
+    for name in ("away.tif is a link", "letter.tif", "no.tif"):
+        assert name in view.status.text().replace(str(folder) + "/", "")
+    assert [view.list.topLevelItem(n).text(2) for n in range(2)] == ["from the file"] * 2
+
+
+@pytest.mark.parametrize("yes", [True, False])
+def test_images_in_folders_below_are_asked_about(bench, yes):
+    top = bench.folder / "top"
+    save_sized(bench, top / "one" / "a.tif", 1)
+    save_sized(bench, top / "two" / "b.tif", 2)
+    save_sized(bench, top / "masks" / "b.tif", 3)
+    beside = save_sized(bench, bench.folder / "beside.tif", 4)
+    bench.answer = QMessageBox.StandardButton.Yes if yes else QMessageBox.StandardButton.No
+    bench.session.intake.add_files([top, beside])
+    bench.until(lambda: bench.questions)
+    assert "there are 2 in the folders below it" in bench.questions[0]
+    bench.settle()
+    assert names(bench) == ["beside", *(["a", "b"] if yes else [])]
+
+
+def test_a_folder_called_like_markup_is_asked_about_by_its_name(bench):
+    top = bench.folder / "<img src=x> & co"
+    save_sized(bench, top / "one" / "a.tif")
+    bench.session.intake.add_files([top])
+    bench.until(lambda: bench.questions)
+    assert "&lt;img src=x&gt; &amp; co" in bench.questions[0]
+    bench.settle()
+
+
+def test_pictures_of_a_file_are_chosen_from_a_list(bench, monkeypatch):
+    file = save_sized(bench, bench.folder / "sections.tif")
+    pictures = [FilePicture(n, f"section {n}", (96, 128)) for n in (1, 2, 3)]
+
+    def opened(path, *, picture=None, **options):
+        if picture is None:
+            raise SeveralPictures(file, pictures)
+        return open_slide(bench.noise(picture), mpp=0.5, name=f"sections {picture}")
+
+    monkeypatch.setattr("napari_glands.slides.remarks.open_slide", opened)
+    seen = []
+
+    def answer():
+        dialog = next((w for w in QApplication.topLevelWidgets()
+                       if isinstance(w, PictureDialog) and w.isVisible()), None)  # fmt: skip
+        if dialog is None:
+            QTimer.singleShot(50, answer)
+            return
+        seen.append([dialog.list.item(n).text() for n in range(dialog.list.count())])
+        dialog.list.item(1).setCheckState(Qt.CheckState.Unchecked)
+        seen.append(dialog.text.text())
+        dialog.buttons.button(dialog.buttons.StandardButton.Ok).click()
+
+    QTimer.singleShot(50, answer)
+    bench.session.intake.add_files([file])
+    bench.until(lambda: bench.session.project is not None and len(names(bench)) == 2)
+    bench.settle()
+    assert names(bench) == ["sections 1", "sections 3"]
+    assert seen[0][0] == "1: 128 × 96 (section 1)"
+    assert "sections.tif holds 3 pictures" in seen[1]
+
+
+def test_an_estimated_pixel_size_is_proposed_and_said_to_be_one(bench, monkeypatch):
+    """Two at 40x, one at 20x, and one of which nothing is known: three questions."""
+    sizes = {"a": 0.25, "b": 0.5, "c": 0.25}
+
+    def opened(path, **options):
+        slide = open_slide(path, **options)
+        if slide.name not in sizes:
+            return slide
+        mpp = sizes[slide.name]
+        warnings.warn(
+            f"{path} states its magnification ({10 / mpp:g}x) but not its pixel size: {mpp} µm/px "
+            "is estimated from it. State the right one with --mpp (in Python: mpp=).",
+            UserWarning,
+            stacklevel=2,
+        )
+        return Slide(slide._source, name=slide.name, mpp=mpp, mpp_source="estimated", path=path)
+
+    monkeypatch.setattr("napari_glands.slides.remarks.open_slide", opened)
+    files = [bench.folder / f"{name}.png" for name in "abcd"]
+    for n, file in enumerate(files):
+        Image.fromarray(bench.noise(n)).save(file)
+    bench.session.intake.add_files(files)
+    view = bench.view("slides")
+    bench.until(view.mpp_frame.isVisible)
+    assert "2 images state their magnification" in view.mpp_text.text()
+    assert view.mpp_box.value() == pytest.approx(0.25)
+    texts = [view.list.topLevelItem(n).text(2) for n in range(4)]
+    assert sum(text.startswith("estimated") for text in texts) == 3
+    assert sum(text == "assumed" for text in texts) == 1
+    view.mpp_box.setValue(0.2527)
+    bench.click(view.mpp_button)
+    bench.until(lambda: "b states its magnification (20x)" in view.mpp_text.text())
+    assert "--mpp" not in view.mpp_text.text()
+    assert view.mpp_box.value() == pytest.approx(0.5)
+    bench.click(view.mpp_button)
+    bench.until(lambda: "d does not state its pixel size" in view.mpp_text.text())
+    bench.click(view.mpp_button)
+    bench.until(lambda: not view.mpp_frame.isVisible())
+    bench.settle()
+    found = {entry.name: (entry.mpp, entry.mpp_source) for entry in bench.session.project.slides}
+    assert found["a"] == found["c"] == (pytest.approx(0.2527), "given")
+    assert found["b"] == (pytest.approx(0.5), "given")
+    assert found["d"][1] == "given"
+
+
+def test_what_is_typed_stays_while_other_images_come(bench):
+    view = bench.view("slides")
+    bench.session.intake.add_files([save_png(bench)])
+    bench.until(view.mpp_frame.isVisible)
+    view.mpp_box.setValue(0.33)
+    other = bench.folder / "other.png"
+    Image.fromarray(bench.noise(7)).save(other)
+    bench.session.intake.add_files([other])
+    bench.until(lambda: "2 images" in view.mpp_text.text())
+    assert view.mpp_box.value() == pytest.approx(0.33)

@@ -2,45 +2,41 @@
 
 from __future__ import annotations
 
-import warnings
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from napari_glands.cli.files import Named, export_all
+from napari_glands.cli.images import (
+    Images,
+    Intake,
+    MppOption,
+    PictureOption,
+    RecursiveOption,
+    Wanted,
+    exit_over,
+    exit_over_slides,
+    filled_project,
+)
 from napari_glands.cli.options import (
     Changes,
     PresetOption,
     SettingsOption,
     changed,
-    starting_settings,
     with_preset,
     with_settings,
 )
-from napari_glands.cli.regions import add_from_file
-from napari_glands.cli.terminal import note, print_json, print_table, work
+from napari_glands.cli.predicting import predict_images
+from napari_glands.cli.terminal import print_json, print_table, work
 from napari_glands.cli.workers import WorkersChoice, with_workers
 from napari_glands.jobs import CancelToken, Report
-from napari_glands.presets import PresetName
 from napari_glands.project.commands import step_options
-
-if TYPE_CHECKING:
-    from napari_glands.workers import Crew
 
 __all__ = ["exterior", "grow", "measure", "new", "predict", "priors", "run", "train"]
 
-Images = Annotated[
-    list[str], typer.Argument(help="Images: files, folders or patterns.", show_default=False)
-]
 ProjectOption = Annotated[
     Path, typer.Option("--project", "-p", help="Project folder.", show_default=False)
-]
-MppOption = Annotated[
-    float | None,
-    typer.Option("--mpp", help="µm per pixel of the images, where they do not state it rightly."),
 ]
 NameOption = Annotated[str, typer.Option("--name", help="Name of the model in the project.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
@@ -54,6 +50,8 @@ def new(
     settings: SettingsOption = None,
     preset: PresetOption = None,
     mpp: MppOption = None,
+    picture: PictureOption = None,
+    recursive: RecursiveOption = False,
     regions: Annotated[
         Path | None,
         typer.Option(
@@ -66,29 +64,27 @@ def new(
     changes: Changes,
 ) -> None:
     """Make a project of images, or add images to one."""
-    from napari_glands.slides import find_images
+    wanted = Wanted(images, recursive, mpp, picture)
 
-    def job(report: Report, cancel: CancelToken) -> dict[str, Any]:
-        if regions is not None and len(find_images(images)) != 1:
+    def job(report: Report, cancel: CancelToken) -> tuple[Intake, dict[str, Any]]:
+        intake = Intake.of(wanted)
+        if regions is not None and len(intake.paths) != 1:
             raise typer.BadParameter("--regions are of one image: name that image alone.")
-        with _filled_project(images, project, settings, preset, mpp, changes) as opened:
-            if regions is not None:
-                (entry,) = opened.add_slides(find_images(images), mpp=mpp)
-                add_from_file(opened, entry, regions)
-            return {
+        with filled_project(
+            intake, project, settings, preset, changes, cancel, regions=regions
+        ) as opened:
+            told = {
                 "project": str(opened.path),
                 "slides": [entry.model_dump(mode="json") for entry in opened.slides],
             }
+            return intake, told
 
-    result = work(job)
+    intake, result = work(job)
     if as_json:
-        print_json(result)
-        return
-    rows = [
-        {"slide": s["name"], "size": f"{s['shape'][1]} × {s['shape'][0]}", "µm/px": s["mpp"]}
-        for s in result["slides"]
-    ]
-    print_table(f"Slides of {result['project']}", rows)
+        print_json({**result, "left_out": intake.left_out_rows()})
+    else:
+        print_table(f"Slides of {result['project']}", _slide_rows(result["slides"]))
+    exit_over(intake)
 
 
 @with_settings(general=("working_mpp", "device", "devices", "seed"))
@@ -106,29 +102,37 @@ def run(
     settings: SettingsOption = None,
     preset: PresetOption = None,
     mpp: MppOption = None,
+    picture: PictureOption = None,
+    recursive: RecursiveOption = False,
     chosen: WorkersChoice,
     as_json: JsonOption = False,
     changes: Changes,
 ) -> None:
     """Run all steps on images. Run again, it goes on where it was stopped."""
+    wanted = Wanted(images or (), recursive, mpp, picture)
 
-    def job(report: Report, cancel: CancelToken) -> dict[str, Any]:
+    def job(report: Report, cancel: CancelToken) -> tuple[Intake, dict[str, Any]]:
         from napari_glands.project.steps import run_all
 
+        intake = Intake.of(wanted)
         with (
             chosen.opened() as those,
-            _filled_project(images or [], project, settings, preset, mpp, changes) as opened,
+            filled_project(intake, project, settings, preset, changes, cancel) as opened,
         ):
-            return run_all(opened, report=report, cancel=cancel, workers=those).to_dict()
+            summary = run_all(opened, report=report, cancel=cancel, workers=those)
+            return intake, summary.to_dict()
 
-    summary = work(job)
+    intake, summary = work(job)
+    unusable = summary.pop("left_out")
     if as_json:
-        print_json(summary)
-        return
-    print_table(f"Project {summary['project']}", summary_rows(summary))
-    total = ", ".join(f"{step} {seconds:.0f} s" for step, seconds in summary["seconds"].items())
-    typer.echo(f"Steps: {total}. Device: {summary['device']}")
-    typer.echo(f"Next: napari-glands export --project {project} --format png --out FOLDER")
+        print_json({**summary, "left_out": intake.left_out_rows(), "unusable": unusable})
+    else:
+        print_table(f"Project {summary['project']}", summary_rows(summary))
+        times = (f"{step} {seconds:.0f} s" for step, seconds in summary["seconds"].items())
+        typer.echo(f"Steps: {', '.join(times)}. Device: {summary['device']}")
+        typer.echo(f"Next: napari-glands export --project {project} --format png --out FOLDER")
+    exit_over(intake)
+    exit_over_slides(unusable)
 
 
 @with_settings(**step_options("exterior"))
@@ -218,14 +222,26 @@ def predict(
     name: NameOption = "glands",
     preset: PresetOption = None,
     mpp: MppOption = None,
+    picture: PictureOption = None,
+    recursive: RecursiveOption = False,
+    overwrite: Annotated[
+        bool,
+        typer.Option(
+            "--overwrite",
+            help="Replace files of new images that were made of another image, model or settings.",
+        ),
+    ] = False,
     chosen: WorkersChoice,
     as_json: JsonOption = False,
     changes: Changes,
 ) -> None:
-    """Predict the glands of a project's slides, or of new images with a trained model."""
+    """Predict the glands of a project's slides, or of new images with a trained model.
+
+    Run again, it goes on where it was stopped.
+    """
     changes = with_preset(changes, preset, "predict")
+    wanted = Wanted(images or (), recursive, mpp, picture)
     if project is not None and not (images or model or out):
-        _refuse_idle_mpp(mpp)
         from napari_glands.project.steps import run_predict
 
         _run_tiled_step(run_predict, project, changes, as_json, chosen, name=name)
@@ -234,7 +250,7 @@ def predict(
         raise typer.BadParameter(
             "give either --project DIR, or IMAGES... with --model DIR and --out DIR."
         )
-    _predict_new(images, model, out, mpp, changes, as_json, chosen)
+    _predict_new(wanted, model, out, overwrite, changes, as_json, chosen)
 
 
 @with_settings(**step_options("grow"))
@@ -265,9 +281,10 @@ def grow(
     told = work(job)
     if as_json:
         print_json(told)
-        return
-    print_table(f"Priors of {project}", told["priors"])
-    typer.echo(f"Next: napari-glands train --project {project}")
+    else:
+        print_table(f"Priors of {project}", told["priors"])
+        typer.echo(f"Next: napari-glands train --project {project}")
+    exit_over_slides(told["left_out"])
 
 
 @with_settings()
@@ -291,64 +308,50 @@ def summary_rows(summary: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
+def _slide_rows(slides: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the table that `new` prints."""
+    from napari_glands.slides.pixel_size import describe_source
+
+    return [
+        {
+            "slide": slide["name"],
+            "size": f"{slide['shape'][1]} × {slide['shape'][0]}",
+            "µm/px": slide["mpp"],
+            "pixel size": describe_source(slide["mpp_source"]),
+        }
+        for slide in slides
+    ]
+
+
 def _predict_new(
-    images: Sequence[str],
+    wanted: Wanted,
     model: Path,
     out: Path,
-    mpp: float | None,
+    overwrite: bool,
     changes: Changes,
     as_json: bool,
     chosen: WorkersChoice,
 ) -> None:
-    def job(report: Report, cancel: CancelToken) -> list[dict[str, Any]]:
+    """Predict images that belong to no project and print what was written."""
+
+    def job(report: Report, cancel: CancelToken) -> tuple[Intake, list[dict[str, Any]]]:
+        from napari_glands.workers import Crew
+
+        intake = Intake.of(wanted)
         with chosen.opened() as those:
             crew = Crew(those, report, cancel)
-            return _predicted(images, model, out, mpp, changes, crew)
+            return intake, predict_images(intake, model, out, changes, crew, overwrite=overwrite)
 
-    from napari_glands.workers import Crew
-
-    rows = work(job)
+    intake, rows = work(job)
     if as_json:
         print_json(rows)
     else:
-        shown = [{**row, "files": len(row["files"])} for row in rows]
+        done = [row for row in rows if row["left_out"] is None]
+        shown = [
+            {"image": r["image"], "glands": r["glands"], "files": len(r["files"])} for r in done
+        ]
         print_table(f"Predictions in {out}", shown)
-
-
-def _predicted(
-    images: Sequence[str],
-    model: Path,
-    out: Path,
-    mpp: float | None,
-    changes: Changes,
-    crew: Crew,
-) -> list[dict[str, Any]]:
-    """Predict and export image after image; say what was written."""
-    from napari_glands.measurement import measure
-    from napari_glands.project.whole_slide.prediction import predicted_in
-    from napari_glands.segmentation import load_model
-    from napari_glands.slides import find_images, open_slide
-    from napari_glands.slides.opening import default_name
-
-    paths = find_images(images)
-    names = Counter(default_name(path).casefold() for path in paths)
-    trained = load_model(model)
-    # Where it was trained says nothing about where it is applied.
-    settings = changed(trained.settings.updated("general", device="auto"), changes)
-    default_mpp = settings.general.default_mpp
-    rows = []
-    for path in paths:
-        if crew.cancel.cancelled:
-            break
-        slide = open_slide(path, mpp=mpp, default_mpp=default_mpp)
-        # Images of one name in several folders must not share their files.
-        alone = names[slide.name.casefold()] == 1
-        named = Named(slide, slide.name if alone else slide.id)
-        with predicted_in(out, trained, slide, settings, crew) as prediction:
-            table = measure(prediction, cancel=crew.cancel)
-            written = export_all(prediction, named, out, settings, table, cancel=crew.cancel)
-        rows.append({"image": slide.name, "glands": len(table), "files": [str(f) for f in written]})
-    return rows
+    exit_over(intake)
 
 
 def _run_step(
@@ -371,6 +374,7 @@ def _run_step(
             f"{result.step}: {len(result.made)} finished now, {len(result.kept)} were before "
             f"({result.seconds:.1f} s)"
         )
+    exit_over_slides(result.left_out)
 
 
 def _run_tiled_step(
@@ -398,50 +402,5 @@ def _told(project: Path, result: Any) -> dict[str, Any]:
         "made": list(result.made),
         "kept": list(result.kept),
         "seconds": round(result.seconds, 2),
+        "left_out": list(result.left_out),
     }
-
-
-def _refuse_idle_mpp(mpp: float | None) -> None:
-    """Refuse a pixel size that would be ignored: the slides of a project have theirs."""
-    if mpp is not None:
-        raise typer.BadParameter("--mpp is for images named in the same command: name them too.")
-
-
-def _filled_project(
-    images: Sequence[str],
-    folder: Path,
-    settings_file: Path | None,
-    preset: PresetName | None,
-    mpp: float | None,
-    changes: Changes,
-) -> Any:
-    """Open or make a project and add images to it."""
-    from napari_glands.project import Project
-    from napari_glands.slides import find_images
-
-    if not images:
-        _refuse_idle_mpp(mpp)
-    base = starting_settings(preset, settings_file)
-    paths = find_images(images) if images else []
-    exists = (folder.expanduser() / "project.json").exists()
-    if not exists:
-        if not paths:
-            raise typer.BadParameter(f"{folder} is no project yet: name images to make one.")
-        changed(base, changes)  # refused before a folder is made
-    project = Project.open(folder, read_only=False) if exists else Project.create(folder, base)
-    try:
-        start = starting_settings(preset, settings_file, project.settings)
-        project.set_settings(changed(start, changes))
-        with warnings.catch_warnings():  # one line for all images instead of one for each
-            warnings.simplefilter("ignore", UserWarning)
-            entries = project.add_slides(paths, mpp=mpp)
-    except BaseException:
-        project.close()
-        raise
-    assumed = [entry for entry in entries if entry.mpp_source == "default"]
-    if assumed:
-        note(
-            f"Warning: {len(assumed)} of {len(entries)} images do not state their pixel size: "
-            f"{assumed[0].mpp:g} µm/px is assumed. State the right one with --mpp."
-        )
-    return project

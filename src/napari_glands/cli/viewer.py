@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from napari_glands.cli.images import RecursiveOption
 from napari_glands.cli.terminal import fail
 from napari_glands.errors import GlandsError
 
@@ -22,6 +23,7 @@ def open_viewer(
         list[str] | None,
         typer.Argument(help="A project folder, and images.", show_default=False),
     ] = None,
+    recursive: RecursiveOption = False,
 ) -> None:
     """Open napari with the workbench docked."""
     from napari_glands.slides import find_images
@@ -32,13 +34,13 @@ def open_viewer(
     if len(projects) > 1:
         raise typer.BadParameter("name one project at most.")
     try:
-        found = find_images(images) if images else []
+        found = find_images(images, recursive=recursive) if images else []
         show_workbench(projects[0] if projects else None, found)
     except GlandsError as error:
         raise fail(str(error)) from error
 
 
-def show_workbench(project: Path | None, images: Sequence[Path]) -> None:
+def show_workbench(project: Path | None, images: Sequence[str | Path]) -> None:
     """Open the workbench and return when its window is closed.
 
     Raises

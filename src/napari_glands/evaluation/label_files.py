@@ -12,34 +12,25 @@ from PIL import Image
 from skimage.measure import label
 
 from napari_glands.errors import GlandsError
-from napari_glands.slides import LABEL_SUFFIXES
+from napari_glands.slides.pairing import (
+    LABEL_MARKS,
+    bare_name,
+    companions,
+    is_picture_of_results,
+    pair_names,
+    pairing_key,
+)
 
 __all__ = ["label_files_of", "list_label_files", "pairing_key", "read_label_image"]
 
 _EXTENSIONS = {".png", ".tif", ".tiff", ".bmp"}
-_NOT_LABELS = "_overlay"  # our own picture beside the label image
-
-
-def pairing_key(path: Path) -> str:
-    """Return the name under which a file pairs: its stem without a label suffix.
-
-    Examples
-    --------
-    >>> pairing_key(Path("train_1_anno.png"))
-    'train_1'
-    """
-    stem = path.stem.removesuffix(".ome")
-    for suffix in LABEL_SUFFIXES:
-        if stem.lower().endswith(suffix) and len(stem) > len(suffix):
-            return stem[: -len(suffix)]
-    return stem
 
 
 def list_label_files(folder: str | Path) -> dict[str, Path]:
     """List the label images of a folder by the name under which they pair.
 
-    Where a folder holds both ``a.png`` and ``a_anno.png`` (or another label suffix), the latter
-    is the label image. Overlays that the PNG export wrote are left out.
+    Where a folder holds both ``a.png`` and ``a_anno.png`` (or another of `LABEL_MARKS`), the
+    latter is the label image. Overlays that the PNG export wrote are left out.
 
     Raises
     ------
@@ -51,19 +42,28 @@ def list_label_files(folder: str | Path) -> dict[str, Path]:
         paths = sorted(p for p in folder.iterdir() if p.is_file())
     except OSError as error:
         raise GlandsError(f"Cannot read the folder {folder}: {error.strerror}.") from error
+    paths = [path for path in paths if _may_hold_labels(path)]
+    masks = companions(paths)
+    images = set().union(*masks.values())
     found: dict[str, Path] = {}
     for path in paths:
-        if path.suffix.lower() not in _EXTENSIONS or path.name.startswith("."):
+        if path in images:
             continue
-        if path.stem.endswith(_NOT_LABELS):
-            continue
-        key = pairing_key(path)
-        found[key] = _label_file_of(found[key], path) if key in found else path
+        # The image says how a mask beside it pairs; its case of letters need not be the mask's.
+        key = bare_name(next(iter(masks[path]))) if path in masks else pairing_key(path)
+        if key in found:
+            raise GlandsError(
+                f"{found[key].name} and {path.name} in {folder} belong to the same image: "
+                "keep one of them."
+            )
+        found[key] = path
     return found
 
 
-def label_files_of(images: Sequence[Path], folder: str | Path) -> list[Path]:
+def label_files_of(images: Sequence[str | Path], folder: str | Path) -> list[Path]:
     """Find the label image of every image in a folder, by name; nothing is read.
+
+    An image's own name comes first: one that ends like a mask may have a mask.
 
     Raises
     ------
@@ -71,24 +71,25 @@ def label_files_of(images: Sequence[Path], folder: str | Path) -> list[Path]:
         When an image has none, or the folder cannot be read.
     """
     labels = list_label_files(folder)
+    own = pair_names(map(bare_name, images), labels)
+    stripped = pair_names(map(pairing_key, images), labels)
+    files = []
     for image in images:
-        if pairing_key(image) not in labels:
+        key = own.get(bare_name(image)) or stripped.get(pairing_key(image))
+        if key is None:
             raise GlandsError(
-                f"{image.name} has no label image in {folder}: name it {image.stem}.png, or with "
-                f"one of {', '.join(LABEL_SUFFIXES)} at its end, or leave the image out."
+                f"{Path(image).name} has no label image in {folder}: name it "
+                f"{bare_name(image)}.png, or with _ and one of {', '.join(LABEL_MARKS)} at its "
+                "end, or leave the image out."
             )
-    return [labels[pairing_key(image)] for image in images]
+        files.append(labels[key])
+    return files
 
 
-def _label_file_of(one: Path, other: Path) -> Path:
-    """Choose the file with a label suffix out of two that share a name."""
-    marked = [path for path in (one, other) if pairing_key(path) != path.stem.removesuffix(".ome")]
-    if len(marked) != 1:
-        raise GlandsError(
-            f"{one.name} and {other.name} in {one.parent} belong to the same image: "
-            "keep one of them."
-        )
-    return marked[0]
+def _may_hold_labels(path: Path) -> bool:
+    if path.suffix.lower() not in _EXTENSIONS or path.name.startswith("."):
+        return False
+    return not is_picture_of_results(path)
 
 
 def read_label_image(path: str | Path) -> tuple[np.ndarray, str]:

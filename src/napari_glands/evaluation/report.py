@@ -14,6 +14,7 @@ from napari_glands.errors import GlandsError
 from napari_glands.evaluation.label_files import list_label_files, read_label_image
 from napari_glands.evaluation.metrics import Scores, Tally, compare, score
 from napari_glands.progress import CancelToken, Event, Report, ignore
+from napari_glands.slides.pairing import pair_names
 
 __all__ = ["EvaluationReport", "ImageScores", "evaluate", "evaluate_folders"]
 
@@ -170,7 +171,8 @@ def evaluate_folders(
         When `cancel` was set.
     """
     predicted, true = list_label_files(pred_dir), list_label_files(truth_dir)
-    names = sorted(predicted.keys() & true.keys(), key=_natural)
+    pairs = pair_names(predicted, true)
+    names = sorted(pairs, key=_natural)
     if not names:
         raise GlandsError(_nothing_pairs(Path(pred_dir), predicted, Path(truth_dir), true))
     tallies, notes = [], []
@@ -178,15 +180,18 @@ def evaluate_folders(
         if cancel is not None:
             cancel.check()
         report(Event("evaluate", done / len(names), f"Comparing {name}"))
-        tally, understood = _compare_files(predicted[name], true[name])
+        tally, understood = _compare_files(predicted[name], true[pairs[name]])
         tallies.append(tally)
         notes.append(understood)
     report(Event("evaluate", 1.0, f"Compared {len(names)} images"))
     warnings = [
         f"{path} was left out: it has no partner in {other}"
-        for mine, theirs, other in ((predicted, true, truth_dir), (true, predicted, pred_dir))
+        for mine, paired, other in (
+            (predicted, pairs.keys(), truth_dir),
+            (true, pairs.values(), pred_dir),
+        )
         for key, path in mine.items()
-        if key not in theirs
+        if key not in paired
     ]
     return _report(names, tallies, notes, mpp, tuple(warnings))
 
@@ -246,6 +251,6 @@ def _nothing_pairs(
     p, t = next(iter(predicted.values())), next(iter(true.values()))
     return (
         f"No file of {pred_dir} pairs with one of {truth_dir}: {p.name} and {t.name}, for "
-        "example, have different names. A pair has the same stem; _anno, _mask and _labels at its "
-        "end do not count."
+        "example, have different names. A pair has the same name; its ending, and a word such as "
+        "_anno, _mask or _labels at its end, do not count."
     )

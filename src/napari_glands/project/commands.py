@@ -17,6 +17,7 @@ from napari_glands.project.schema import PartOfSlide, SlideEntry
 from napari_glands.settings import Settings
 
 __all__ = [
+    "ImageFile",
     "command_line",
     "export_command",
     "export_python",
@@ -114,16 +115,27 @@ def python_code(
 # ---- images into a project
 
 
-def image_files(project: Path, slides: Iterable[SlideEntry]) -> list[tuple[Path, float | None]]:
-    """Return the files of slides with the pixel size they were given; None: as they state it.
+ImageFile = tuple[Path, float | None] | tuple[Path, float | None, int]
+"""A file, the pixel size it was given (None: as it states it), and which of its pictures is meant,
+where it holds several."""
+
+
+def image_files(project: Path, slides: Iterable[SlideEntry]) -> list[ImageFile]:
+    """Return the files of slides.
 
     Slides without a file of their own, such as layers and samples, are left out.
     """
     return [
-        ((project / entry.path).resolve(), None if entry.mpp_source == "metadata" else entry.mpp)
+        _image_file(project, entry)
         for entry in slides
         if entry.region is None and _has_file(project, entry)
     ]
+
+
+def _image_file(project: Path, entry: SlideEntry) -> ImageFile:
+    path = (project / entry.path).resolve()
+    mpp = None if entry.mpp_source == "metadata" else entry.mpp
+    return (path, mpp) if entry.picture is None else (path, mpp, entry.picture)
 
 
 def regions_of(project: Path, slides: Iterable[SlideEntry]) -> list[tuple[PartOfSlide, float]]:
@@ -133,15 +145,19 @@ def regions_of(project: Path, slides: Iterable[SlideEntry]) -> list[tuple[PartOf
 
 def new_command(
     project: Path,
-    files: Sequence[tuple[Path, float | None]],
+    files: Sequence[ImageFile],
     settings: Settings,
     regions: Sequence[tuple[PartOfSlide, float]] = (),
 ) -> str:
-    """Return the command lines, one per pixel size and region, that put images into a project."""
+    """Return the command lines that put images into a project.
+
+    One for each pixel size, picture of a file, and region.
+    """
     lines = []
-    for mpp, paths in _by_mpp(files).items():
+    for mpp, picture, paths in _alike(files):
         words = ["napari-glands", "new", *map(str, paths), "--project", str(project)]
         words += [] if mpp is None else ["--mpp", str(mpp)]
+        words += [] if picture is None else ["--picture", str(picture)]
         lines.append(_join(words + _options(settings, {"general": _fields("general")})))
     for part, mpp in regions:
         box = (part.x, part.y, part.width, part.height)
@@ -152,16 +168,19 @@ def new_command(
 
 def new_python(
     project: Path,
-    files: Sequence[tuple[Path, float | None]],
+    files: Sequence[ImageFile],
     settings: Settings,
     regions: Sequence[tuple[PartOfSlide, float]] = (),
 ) -> str:
     """Return Python code that puts images into a project."""
     calls = []
-    for mpp, paths in _by_mpp(files).items():
+    for mpp, picture, paths in _alike(files):
         given = "" if mpp is None else f", mpp={mpp!r}"
+        names = [repr(str(path)) for path in paths]
+        if picture is not None:
+            names = [f"ng.open_slide({name}, picture={picture})" for name in names]
         calls += ["    project.add_slides("]
-        calls += ["        [", *(f"            {str(path)!r}," for path in paths)]
+        calls += ["        [", *(f"            {name}," for name in names)]
         calls += ["        ]" + given, "    )"]
     calls += [f"    project.add_regions({part.of!r}, [{part.place!r}])" for part, _ in regions]
     return _code(
@@ -178,11 +197,16 @@ def _has_file(project: Path, entry: SlideEntry) -> bool:
     return not (project / entry.path).resolve().is_relative_to(project / "slides")
 
 
-def _by_mpp(files: Sequence[tuple[Path, float | None]]) -> dict[float | None, list[Path]]:
+def _alike(files: Sequence[ImageFile]) -> list[tuple[float | None, int | None, list[Path]]]:
+    """Group files that one call takes: those of one pixel size; a picture of a file is alone."""
     groups: dict[float | None, list[Path]] = {}
-    for path, mpp in files:
-        groups.setdefault(mpp, []).append(path)
-    return groups
+    alone: list[tuple[float | None, int | None, list[Path]]] = []
+    for file in files:
+        if len(file) == 3:
+            alone.append((file[1], file[2], [file[0]]))
+        else:
+            groups.setdefault(file[1], []).append(file[0])
+    return [*((mpp, None, paths) for mpp, paths in groups.items()), *alone]
 
 
 # ---- files out of a project

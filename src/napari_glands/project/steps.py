@@ -608,11 +608,13 @@ def run_all(
         partial(run_predict, live=live, workers=workers),
         run_measure,
     )
+    left_out: dict[str, None] = {}  # what one step goes on without, the next one may too
     for run_step in steps:
         if cancel.cancelled:
             break
-        run_step(project, settings, report=report, cancel=cancel)
-    return summarise(project)
+        result = run_step(project, settings, report=report, cancel=cancel)
+        left_out |= dict.fromkeys(result.left_out)
+    return summarise(project, list(left_out))
 
 
 # ---- what the steps have in common

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -54,21 +55,24 @@ class RunSummary:
         Time of the latest run of each step, in s.
     device
         What the networks computed on, and why.
+    left_out
+        Slides that the steps went on without, and why, a sentence each.
     """
 
     project: str
     rows: tuple[SlideRow, ...]
     seconds: dict[str, float]
     device: str
+    left_out: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the same as plain data for JSON."""
         data = asdict(self)
-        return {**data, "rows": list(data["rows"])}
+        return {**data, "rows": list(data["rows"]), "left_out": list(self.left_out)}
 
 
-def summarise(project: Project) -> RunSummary:
-    """Return the state of a project as a table."""
+def summarise(project: Project, left_out: Sequence[str] = ()) -> RunSummary:
+    """Return the state of a project as a table, and what its steps went on without."""
     steps = project.steps
     devices = [steps[s].device for s in ("predict", "train", "exterior") if s in steps]
     return RunSummary(
@@ -76,6 +80,7 @@ def summarise(project: Project) -> RunSummary:
         rows=tuple(_row(project, entry.id, entry.name) for entry in project.slides),
         seconds={step: round(record.seconds, 2) for step, record in steps.items()},
         device=devices[0] if devices else "",
+        left_out=tuple(left_out),
     )
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import QMimeData, Qt, Signal
+from qtpy.QtGui import QDragEnterEvent, QDropEvent
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QDoubleSpinBox,
@@ -56,7 +57,7 @@ class SlideRow:
     pixel_size
         µm per pixel as text.
     assumed
-        Whether the pixel size is only assumed.
+        Whether the pixel size is asked for now: it is only assumed or estimated.
     state
         How far the slide has come, such as ``"priors"``.
     size
@@ -65,6 +66,10 @@ class SlideRow:
         Id of the slide that it is a region of; empty for a slide.
     large
         Whether it is worked on tile by tile.
+    source
+        Where the pixel size comes from, in words.
+    mpp
+        The pixel size as a number: what the question starts from.
     """
 
     id: str
@@ -75,6 +80,8 @@ class SlideRow:
     size: str = ""
     of: str = ""
     large: bool = False
+    source: str = ""
+    mpp: float = 0.0
 
 
 class SlidesView(StepView):
@@ -83,7 +90,7 @@ class SlidesView(StepView):
     Signals
     -------
     files_chosen
-        ``list[Path]`` of files or folders to add.
+        List of files or folders to add, each a path, or an address as text.
     open_layers_requested
         The image layers that are already open shall be used.
     sample_requested
@@ -118,6 +125,8 @@ class SlidesView(StepView):
             "Slides", "Choose the images to work on. The files stay where they are.", "", settings
         )
         self._all_ready = False
+        self._asked: set[str] = set()
+        self.setAcceptDrops(True)
         self.list = self._make_list()
         self.mpp_frame = self._make_mpp_frame(settings.default_mpp)
         self.run_all = RunAll(presets)
@@ -198,16 +207,19 @@ class SlidesView(StepView):
 
     def _make_list(self) -> QTreeWidget:
         tree = QTreeWidget()
-        tree.setHeaderLabels(["Slide", "µm/px", "State", "Size"])
+        tree.setHeaderLabels(["Slide", "µm/px", "Pixel size", "State", "Size"])
         tree.setRootIsDecorated(False)
         tree.setIndentation(14)
         tree.setUniformRowHeights(True)
+        tree.setTextElideMode(Qt.TextElideMode.ElideMiddle)  # names differ at their ends
         tree.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         header: Any = tree.header()
         header.setStretchLastSection(False)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        for column in (1, 2, 3):
+        for column in (1, 3, 4):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
+        # Long words are in the tooltip, too: names need the room.
+        header.resizeSection(2, header.fontMetrics().horizontalAdvance("from the file") + 14)
         tree.currentItemChanged.connect(self._on_current)
         return tree
 
@@ -231,8 +243,18 @@ class SlidesView(StepView):
         layout.addLayout(row)
         return frame
 
-    def show_slides(self, rows: Sequence[SlideRow], current: str) -> None:
-        """List the slides, mark the one on show, and ask for pixel sizes that were assumed."""
+    def show_slides(self, rows: Sequence[SlideRow], current: str, question: str = "") -> None:
+        """List the slides, mark the one on show, and ask for pixel sizes that are not known.
+
+        Parameters
+        ----------
+        rows
+            The slides and regions.
+        current
+            Id of the one on show.
+        question
+            What to ask about the rows that are `assumed`; a plain question where it is empty.
+        """
         self.list.blockSignals(True)
         self.list.clear()
         items: dict[str, QTreeWidgetItem] = {}
@@ -249,12 +271,20 @@ class SlidesView(StepView):
         self.list.blockSignals(False)
         self._show_regions(rows, current)
         self._fit_list()
-        names = [row.name for row in rows if row.assumed]
-        self.mpp_frame.setVisible(bool(names))
-        if names:
-            who = names[0] if len(names) == 1 else f"{len(names)} images"
-            verb = "does not state its" if len(names) == 1 else "do not state their"
-            self.mpp_text.setText(f"{who} {verb} pixel size. How large is one pixel?")
+        self._ask([row for row in rows if row.assumed], question)
+
+    def _ask(self, rows: Sequence[SlideRow], question: str) -> None:
+        """Ask for the pixel size of slides; what was typed meanwhile stays."""
+        self.mpp_frame.setVisible(bool(rows))
+        asked = {row.id for row in rows}
+        if rows and not asked & self._asked:
+            self.mpp_box.setValue(rows[0].mpp or self.mpp_box.value())
+        self._asked = asked
+        if rows:
+            who = rows[0].name if len(rows) == 1 else f"{len(rows)} images"
+            verb = "does not state its" if len(rows) == 1 else "do not state their"
+            plain = f"{who} {verb} pixel size. How large is one pixel?"
+            self.mpp_text.setText(question or plain)
 
     def _show_regions(self, rows: Sequence[SlideRow], current: str) -> None:
         """Say what a large slide means, and offer what can be done with regions."""
@@ -286,6 +316,17 @@ class SlidesView(StepView):
     def _on_mpp(self) -> None:
         self.mpp_given.emit(self.mpp_box.value())
 
+    def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:
+        """Take files and folders, from a file manager, and addresses, from a browser."""
+        if event is not None and _dropped(event.mimeData()) and self.add_files_button.isEnabled():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent | None) -> None:
+        """Add what was dropped."""
+        if event is not None and (places := _dropped(event.mimeData())):
+            event.acceptProposedAction()
+            self.files_chosen.emit(places)
+
     def _choose_files(self) -> None:
         names, _ = QFileDialog.getOpenFileNames(self, "Add images", "", _IMAGES)
         if names:
@@ -302,7 +343,15 @@ def _item(row: SlideRow) -> QTreeWidgetItem:
     pixel_size = f"{row.pixel_size} ?" if row.assumed else row.pixel_size
     # Below its slide a region needs no more than its number.
     name = row.name.rpartition(" · ")[2] if row.of else row.name
-    item = QTreeWidgetItem([name, "" if row.of else pixel_size, row.state, row.size])
+    own = ["", ""] if row.of else [pixel_size, row.source]
+    item = QTreeWidgetItem([name, *own, row.state, row.size])
     item.setData(0, Qt.ItemDataRole.UserRole, row.id)
     item.setToolTip(0, row.name)
+    item.setToolTip(2, row.source)
     return item
+
+
+def _dropped(data: QMimeData | None) -> list[Path | str]:
+    """Return the files, folders and addresses that are dragged."""
+    urls = data.urls() if data is not None else []
+    return [Path(url.toLocalFile()) if url.isLocalFile() else url.toString() for url in urls]

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QMessageBox
 from napari_glands.errors import GlandsError
 from napari_glands.presets import PRESETS, preset
 from napari_glands.progress import Event
+from napari_glands.slides.pixel_size import describe_source
 from napari_glands.widgets.export_view import ExportView
 from napari_glands.widgets.exterior_view import ClusterRow, ExteriorView
 from napari_glands.widgets.predict_view import PredictView
@@ -126,8 +127,17 @@ class _Slides(Binding):
     def update(self) -> None:
         super().update()
         session = self.session
+        asked = {slide.id for slide in session.intake.asked}
         waiting = [
-            SlideRow(slide.id, slide.name, f"{slide.mpp:.3g}", True, "pixel size?")
+            SlideRow(
+                slide.id,
+                slide.name,
+                f"{slide.mpp:.3g}",
+                slide.id in asked,
+                "pixel size?",
+                source=describe_source(slide.mpp_source),
+                mpp=slide.mpp,
+            )
             for slide in session.intake.pending.values()
         ]
         known = [
@@ -140,10 +150,12 @@ class _Slides(Binding):
                 slide.size,
                 slide.region.of if slide.region else "",
                 slide.large,
+                describe_source(slide.mpp_source),
+                slide.mpp,
             )
             for slide in session.facts.slides
         ]
-        self.view.show_slides(known + waiting, session.current)
+        self.view.show_slides(known + waiting, session.current, session.intake.question())
         facts = session.facts
         self.view.set_all_ready(bool(facts.slides) and not facts.read_only_reason)
         self._show_preset()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +14,10 @@ from napari_glands.project import Project
 from napari_glands.project.damage import DamagedResult
 from napari_glands.project.facts import ResultName
 from napari_glands.project.rounds import describe_change
-from napari_glands.slides import Slide, is_large, open_slide
+from napari_glands.slides import ImagePath, Slide, is_large, open_slide
+from napari_glands.slides.finding import why_unreadable
+from napari_glands.slides.pictures import SeveralPictures
+from napari_glands.slides.remarks import open_with_remarks
 from napari_glands.workbench.overlays import overlays_of
 from napari_glands.workbench.state import Shown
 
@@ -38,10 +41,11 @@ def open_layer(layer: Any, default_mpp: float) -> Slide:
         if path is None or layer.source.sample is not None:
             return slide
         try:
-            mpp = slide.mpp if slide.mpp_source == "metadata" else None
-            filed = open_slide(path, mpp=mpp, default_mpp=default_mpp)
+            filed = open_slide(path, default_mpp=default_mpp)
         except GlandsError:
             return slide
+        if slide.mpp_source == "metadata" and not math.isclose(filed.mpp, slide.mpp, rel_tol=1e-6):
+            filed = filed.with_mpp(slide.mpp)  # the layer's scale, which the user may have set
     return filed if filed.shape == slide.shape else slide
 
 
@@ -125,8 +129,21 @@ def _pyramid(slide: Slide) -> list[Any]:
     ]
 
 
-def open_file(path: Path, default_mpp: float) -> Slide:
-    """Open an image file; one without a pixel size gets the default without a word."""
-    with warnings.catch_warnings():  # the step asks for the pixel size instead
-        warnings.simplefilter("ignore", UserWarning)
-        return open_slide(path, default_mpp=default_mpp)
+def open_file(
+    path: ImagePath, default_mpp: float, picture: int | None = None
+) -> tuple[Slide, list[str]]:
+    """Open an image file; return what is to be said about it, too.
+
+    One without a pixel size gets the default: the step asks for it.
+
+    Raises
+    ------
+    GlandsError
+        When it cannot be read.
+    """
+    try:
+        return open_with_remarks(path, default_mpp=default_mpp, picture=picture)
+    except SeveralPictures:
+        raise
+    except GlandsError as error:
+        raise GlandsError(why_unreadable(path, error)) from error

@@ -50,11 +50,10 @@ def open_workbench(
     viewer = viewer or napari.Viewer(title="napari-glands")
     _, workbench = viewer.window.add_plugin_dock_widget("napari-glands", "Gland workbench")
     session = workbench.session if isinstance(workbench, Workbench) else Workbench(viewer).session
-    paths = [Path(image) for image in images]
 
     def add_images() -> None:
-        if paths:
-            session.intake.add_files(paths)
+        if images:
+            session.intake.add_files(images)
 
     if folder is None:
         add_images()

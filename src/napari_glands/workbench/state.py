@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from napari_glands.project.schema import PartOfSlide, SlideEntry
     from napari_glands.segmentation.result import Prediction
     from napari_glands.slides import Slide
+    from napari_glands.slides.pixel_size import MppSource
     from napari_glands.workbench.overlays import Overlay
 
 __all__ = ["STEPS", "Facts", "Shown", "SlideFacts", "StepState", "can_grow", "resolve", "survey"]
@@ -32,7 +33,8 @@ class SlideFacts:
     its priors before there are glands, that the user has decided on; None where there are none.
     `damaged` says which of its results are not what was saved, a sentence each. `region` tells a
     region of a slide, which is worked on like a slide of its own. `large` slides are worked on
-    tile by tile. `teaches` is False for a slide that leaves that to its regions.
+    tile by tile. `teaches` is False for a slide that leaves that to its regions. `mpp_source` is
+    where its pixel size comes from.
     """
 
     id: str
@@ -48,6 +50,7 @@ class SlideFacts:
     region: PartOfSlide | None = None
     large: bool = False
     teaches: bool = True
+    mpp_source: MppSource = "metadata"
 
     @property
     def size(self) -> str:
@@ -159,6 +162,7 @@ def survey(project: Project, pending: int) -> Facts:
             region=entry.region,
             large=is_large_entry(entry, project.settings),
             teaches=takes_part(project, entry, "train"),
+            mpp_source=entry.mpp_source,
         )
 
     missing = {entry.id: str(image_path(project, entry)) for entry in missing_images(project)}
