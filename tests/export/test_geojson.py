@@ -76,7 +76,7 @@ def test_properties_are_those_of_qupath(tmp_path, prediction):
     assert len(properties["classification"]["color"]) == 3
     assert properties["isLocked"] is False
     area = 900 * prediction.grid.pixel_area_um2
-    assert properties["measurements"]["Area µm^2"] == pytest.approx(area)
+    assert properties["measurements"]["Gland area µm²"] == pytest.approx(area)
     assert all(isinstance(v, float) for v in properties["measurements"].values())
 
 

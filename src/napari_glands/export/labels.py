@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import zarr
@@ -22,6 +22,9 @@ from napari_glands.slides.blocks import is_large
 from napari_glands.slides.grid import Grid
 from napari_glands.slides.objects import ArrayLike, label_values
 from napari_glands.slides.watching import watched
+
+if TYPE_CHECKING:
+    from napari_glands.segmentation.result import SizeSource
 
 __all__ = [
     "StoredLabels",
@@ -49,6 +52,10 @@ class StoredLabels:
         Properties of each label value.
     colours
         Colour of each label value.
+    mpp_source
+        Where the pixel size comes from: ``"metadata"``, or ``"estimated"`` or ``"default"`` where
+        the file says so; ``"unknown"`` where its lengths have no unit: then those of the grid,
+        which speak of µm, are in the unit of the file.
     """
 
     labels: ArrayLike
@@ -56,6 +63,7 @@ class StoredLabels:
     properties: dict[int, dict[str, Any]]
     colours: dict[int, RGBA]
     levels: tuple[zarr.Array, ...] = ()
+    mpp_source: SizeSource = "metadata"
 
 
 def write_labels(
@@ -67,10 +75,12 @@ def write_labels(
     properties: Mapping[int, Mapping[str, Any]] | None = None,
     colors: Mapping[int, tuple[int, int, int, int]] | None = None,
     ngff: str | None = None,
+    mpp_source: SizeSource | None = None,
 ) -> None:
     """Write a label image into an OME-Zarr group, as ``labels/<name>`` with a pyramid.
 
-    A label image of that name is replaced: readers see the old or the new one, never a mixture.
+    It has as many levels as the group's image, where there is one, as the specification asks. A
+    label image of that name is replaced: readers see the old or the new one, never a mixture.
 
     Parameters
     ----------
@@ -89,6 +99,8 @@ def write_labels(
         Colours and properties are written for the same values: all that occur anywhere.
     ngff
         ``"0.4"`` or ``"0.5"``; without it that of the group, or 0.4 for a new one.
+    mpp_source
+        Where the pixel size of `grid` comes from; None where nobody says.
 
     Raises
     ------
@@ -102,7 +114,8 @@ def write_labels(
     with written_aside(group / "labels" / name, overwrite=True) as aside:
         zarr_ngff.create_group(group, version)
         container = zarr_ngff.create_group(group / "labels", version)
-        _write(aside, labels, values, grid, properties or {}, colors or {}, version, name)
+        look = _Look(name, values, properties or {}, colors or {}, mpp_source)
+        _write(aside, labels, grid, look, version, levels=_image_levels(group))
     _list(container, name)
 
 
@@ -113,12 +126,16 @@ def put_labels(
     grid: Grid,
     properties: Mapping[int, Mapping[str, Any]],
     version: zarr_ngff.Version,
+    *,
+    mpp_source: SizeSource | None = None,
     cancel: CancelToken | None = None,
 ) -> None:
     """Write labels into a group that nobody reads yet: like `write_labels`, but in place."""
     container = zarr_ngff.create_group(group / "labels", version)
     values = _checked(watched(labels, cancel), name, grid)
-    _write(group / "labels" / name, labels, values, grid, properties, {}, version, cancel=cancel)
+    look = _Look(name, values, properties, {}, mpp_source)
+    levels = _image_levels(group)
+    _write(group / "labels" / name, labels, grid, look, version, levels=levels, cancel=cancel)
     _list(container, name)
 
 
@@ -152,44 +169,65 @@ def build_label_pyramid(
     assert isinstance(labels, zarr.Array)
     values = _checked(watched(labels, cancel), folder.name, grid, side)
     grids = add_levels(group, grid, "labels", cancel=cancel, side=side)
-    _describe(group, folder.name, grids, values, properties or {}, colors or {})
+    _describe(group, grids, _Look(folder.name, values, properties or {}, colors or {}))
+
+
+@dataclass(frozen=True, eq=False)
+class _Look:
+    """What is said about a label image in which these values occur."""
+
+    name: str
+    values: np.ndarray
+    properties: Mapping[int, Mapping[str, Any]]
+    colors: Mapping[int, tuple[int, int, int, int]]
+    mpp_source: SizeSource | None = None
 
 
 def _write(
     folder: Path,
     labels: ArrayLike,
-    values: np.ndarray,
     grid: Grid,
-    properties: Mapping[int, Mapping[str, Any]],
-    colors: Mapping[int, tuple[int, int, int, int]],
+    look: _Look,
     version: zarr_ngff.Version,
-    name: str | None = None,
+    *,
+    levels: int | None = None,
     cancel: CancelToken | None = None,
 ) -> None:
     """Write pyramid and metadata of one label image."""
     group = zarr_ngff.create_group(folder, version)
-    grids = write_pyramid(group, labels, grid, "labels", cancel=cancel)
-    _describe(group, name or folder.name, grids, values, properties, colors)
+    grids = write_pyramid(group, labels, grid, "labels", levels=levels, cancel=cancel)
+    _describe(group, grids, look)
 
 
-def _describe(
-    group: zarr.Group,
-    name: str,
-    grids: list[Grid],
-    values: np.ndarray,
-    properties: Mapping[int, Mapping[str, Any]],
-    colors: Mapping[int, tuple[int, int, int, int]],
-) -> None:
-    """Write the metadata of a label image in whose levels these values occur."""
+def _describe(group: zarr.Group, grids: list[Grid], look: _Look) -> None:
+    """Write the metadata of a label image whose levels lie on these grids."""
     version = zarr_ngff.version_of(group)
-    named = sorted({int(v) for v in values if v} | {*properties} | {*colors})
+    named = sorted({int(v) for v in look.values if v} | {*look.properties} | {*look.colors})
     zarr_ngff.update_attributes(
         group,
         {
-            **zarr_ngff.multiscale_metadata(version, name, grids, 2),
-            "image-label": _image_label(named, properties, colors, version),
+            **zarr_ngff.multiscale_metadata(version, look.name, grids, 2, look.mpp_source),
+            "image-label": _image_label(named, look.properties, look.colors, version),
         },
     )
+
+
+def _image_of(group: Path) -> dict[str, Any] | None:
+    """Return the multiscale of the image in a group; None where there is no image."""
+    if not any((group / mark).exists() for mark in (".zgroup", "zarr.json")):
+        return None
+    multiscales = zarr_ngff.attributes(zarr_ngff.open_group(group, "r")).get("multiscales")
+    try:
+        return multiscales[0] if multiscales and multiscales[0]["datasets"] else None
+    except (LookupError, TypeError) as error:
+        raise GlandsError(f"The image in {group} is damaged: its 'multiscales' are none.") from (
+            error
+        )
+
+
+def _image_levels(group: Path) -> int | None:
+    image = _image_of(group)
+    return len(image["datasets"]) if image else None
 
 
 def _list(container: zarr.Group, name: str) -> None:
@@ -235,10 +273,11 @@ def _stored(folder: Path) -> StoredLabels:
     levels: list[Any] = [group[dataset["path"]] for dataset in multiscale["datasets"]]
     large = len(levels[0].shape) == 2 and is_large(levels[0].shape)
     labels = levels[0] if large else _plane(np.asarray(levels[0][...]))
+    slide_mpp = _image_pixel(folder.parent.parent)
     return StoredLabels(
         labels=labels,
         levels=tuple(levels) if large else (),
-        grid=zarr_ngff.grid_of(multiscale, (labels.shape[0], labels.shape[1])),
+        grid=zarr_ngff.grid_of(multiscale, (labels.shape[0], labels.shape[1]), slide_mpp),
         properties={
             entry["label-value"]: {k: v for k, v in entry.items() if k != "label-value"}
             for entry in image_label.get("properties") or []
@@ -248,7 +287,18 @@ def _stored(folder: Path) -> StoredLabels:
             for entry in image_label.get("colors") or []
             if entry.get("rgba")
         },
+        mpp_source=zarr_ngff.size_source(multiscale),
     )
+
+
+def _image_pixel(group: Path) -> float | None:
+    """Return µm per level-0 pixel of the image that labels lie on; None where there is none."""
+    image = _image_of(group)
+    if image is None:
+        return None
+    array = zarr_ngff.open_group(group, "r")[image["datasets"][0]["path"]]
+    assert isinstance(array, zarr.Array)
+    return zarr_ngff.grid_of(image, (array.shape[-2], array.shape[-1])).slide_mpp
 
 
 def _checked(labels: ArrayLike, name: str, grid: Grid, side: int | None = None) -> np.ndarray:
