@@ -53,9 +53,9 @@ class StoredLabels:
     colours
         Colour of each label value.
     mpp_source
-        Where the pixel size comes from: ``"metadata"``, or ``"estimated"`` or ``"default"`` where
-        the file says so; ``"unknown"`` where its lengths have no unit: then those of the grid,
-        which speak of µm, are in the unit of the file.
+        Where the pixel size comes from, as their image says, where there is one:
+        ``"metadata"``, or ``"estimated"`` or ``"default"`` where the file says so; ``"unknown"``
+        where its lengths have no unit: the grid's, which speak of µm, are the file's numbers then.
     """
 
     labels: ArrayLike
@@ -273,7 +273,8 @@ def _stored(folder: Path) -> StoredLabels:
     levels: list[Any] = [group[dataset["path"]] for dataset in multiscale["datasets"]]
     large = len(levels[0].shape) == 2 and is_large(levels[0].shape)
     labels = levels[0] if large else _plane(np.asarray(levels[0][...]))
-    slide_mpp = _image_pixel(folder.parent.parent)
+    image = folder.parent.parent
+    slide_mpp = _image_pixel(image)
     return StoredLabels(
         labels=labels,
         levels=tuple(levels) if large else (),
@@ -287,7 +288,7 @@ def _stored(folder: Path) -> StoredLabels:
             for entry in image_label.get("colors") or []
             if entry.get("rgba")
         },
-        mpp_source=zarr_ngff.size_source(multiscale),
+        mpp_source=zarr_ngff.size_source(_image_of(image) or multiscale),
     )
 
 

@@ -6,6 +6,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -584,7 +585,8 @@ class Project:
 
         Its glands are those that count: without what the user rejected, and what is doubtful.
         """
-        return self._loaded(self._store(slide_id).load_prediction, slide_id, "prediction")
+        loaded = self._loaded(self._store(slide_id).load_prediction, slide_id, "prediction")
+        return replace(loaded, mpp_source=self.entry(slide_id).mpp_source)
 
     def load_glands(self, slide_id: str) -> Glands:
         """Load all glands of a slide with their states; `GlandsError` when there are none."""

@@ -1,0 +1,129 @@
+"""Label images as files, which napari's own readers show as nearly black pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+from PIL import Image
+
+from napari_glands.errors import GlandsError
+from napari_glands.slides.blocks import LARGEST_WHOLE
+from napari_glands.slides.finding import LABEL_SUFFIXES
+from napari_glands.slides.pixel_size import from_resolution
+
+__all__ = ["is_label_file", "read_labels_of"]
+
+_ENDINGS = {".png", ".tif", ".tiff", ".bmp"}
+_TIFF = {".tif", ".tiff"}
+# Pillow's words for planes of whole numbers, a palette's indices among them.
+_PLANES = {"1", "L", "P", "I", "I;16", "I;16B", "I;16L"}
+# A flat image is decoded whole.
+_MOST_FLAT_PIXELS = 1_000_000_000
+
+
+def is_label_file(path: Path) -> bool:
+    """Tell whether a file is a label image: by its name, and by its one channel of whole numbers.
+
+    A TIFF of 32-bit whole numbers is one whatever its name, for no camera makes those.
+    """
+    if path.suffix.lower() not in _ENDINGS:
+        return False
+    stem = path.stem.lower().removesuffix(".ome")
+    named = f"_{stem}".endswith(LABEL_SUFFIXES)
+    try:
+        if path.suffix.lower() in _TIFF:
+            with tifffile.TiffFile(path) as tiff:
+                dtype, is_plane = tiff.series[0].dtype, _is_plane(tiff)
+            return is_plane and (named or (dtype.kind in "ui" and dtype.itemsize >= 4))
+        with _opened(path) as image:
+            return named and image.mode in _PLANES
+    except Exception:  # whatever decoders raise; what is damaged is told when it is read as image
+        return False
+
+
+def read_labels_of(path: Path) -> tuple[Any, tuple[float, float] | None]:
+    """Read a label image.
+
+    Parameters
+    ----------
+    path
+        One that `is_label_file`.
+
+    Returns
+    -------
+    labels
+        (y, x) of the stored integers; a dask array where it is too large to be held in memory.
+    mpp
+        µm per pixel (y, x) as the file states it; None where it does not.
+
+    Raises
+    ------
+    GlandsError
+        When the file is damaged, has negative values, or is too large.
+    """
+    try:
+        labels, mpp = _of_tiff(path) if path.suffix.lower() in _TIFF else _of_flat(path)
+    except GlandsError:
+        raise
+    except Exception as error:  # each decoder has its own kinds
+        raise GlandsError(f"Cannot read the label image {path}: {error}.") from error
+    if isinstance(labels, np.ndarray) and labels.dtype.kind == "i" and labels.min(initial=0) < 0:
+        raise GlandsError(f"{path} has negative values: a label image has 0 and above.")
+    return labels, mpp
+
+
+def _is_plane(tiff: tifffile.TiffFile) -> bool:
+    """Whether the first series of a TIFF is one plane of whole numbers."""
+    series = tiff.series[0]
+    return series.dtype.kind in "bui" and len([size for size in series.shape if size != 1]) == 2
+
+
+def _of_tiff(path: Path) -> tuple[Any, tuple[float, float] | None]:
+    with tifffile.TiffFile(path) as tiff:
+        series = tiff.series[0]
+        rows, columns = (size for size in series.shape if size != 1)
+        mpp = _resolution(series.keyframe)
+        if rows * columns <= LARGEST_WHOLE:
+            return series.asarray().reshape(rows, columns), mpp
+    import dask.array as da
+
+    whole = da.from_zarr(tifffile.imread(path, aszarr=True, level=0))
+    return whole.reshape(rows, columns), mpp
+
+
+def _resolution(page: Any) -> tuple[float, float] | None:
+    unit = {2: "inch", 3: "cm"}.get(int(page.resolutionunit or 0))
+    if unit is None or not {"XResolution", "YResolution"} <= set(page.tags.keys()):
+        return None
+    x, y = (from_resolution(pixels, unit) for pixels in page.resolution)
+    return None if x is None or y is None else (y, x)
+
+
+def _of_flat(path: Path) -> tuple[Any, tuple[float, float] | None]:
+    with _opened(path) as image:
+        width, height = image.size
+        if width * height > _MOST_FLAT_PIXELS:
+            raise GlandsError(
+                f"{path} has {width} × {height} pixels, too many for a flat image: convert it to a "
+                "tiled TIFF."
+            )
+        labels = np.asarray(image)
+        per_inch = image.info.get("dpi")
+    if labels.dtype == np.bool_:
+        labels = labels.view(np.uint8)
+    if not per_inch:
+        return labels, None
+    x, y = (from_resolution(float(pixels), "inch") for pixels in per_inch)
+    return labels, None if x is None or y is None else (y, x)
+
+
+def _opened(path: Path) -> Image.Image:
+    """Open with Pillow under our own limit of size."""
+    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    try:
+        return Image.open(path)
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
