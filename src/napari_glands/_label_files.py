@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tifffile
+import zarr
 from PIL import Image
 
 from napari_glands.errors import GlandsError
@@ -20,8 +22,7 @@ _ENDINGS = {".png", ".tif", ".tiff", ".bmp"}
 _TIFF = {".tif", ".tiff"}
 # Pillow's words for planes of whole numbers, a palette's indices among them.
 _PLANES = {"1", "L", "P", "I", "I;16", "I;16B", "I;16L"}
-# A flat image is decoded whole.
-_MOST_FLAT_PIXELS = 1_000_000_000
+_MOST_FLAT_PIXELS = 16_384 * 16_384  # a flat image is decoded whole
 
 
 def is_label_file(path: Path) -> bool:
@@ -44,7 +45,7 @@ def is_label_file(path: Path) -> bool:
         return False
 
 
-def read_labels_of(path: Path) -> tuple[Any, tuple[float, float] | None]:
+def read_labels_of(path: Path) -> tuple[Sequence[Any], tuple[float, float] | None]:
     """Read a label image.
 
     Parameters
@@ -54,8 +55,9 @@ def read_labels_of(path: Path) -> tuple[Any, tuple[float, float] | None]:
 
     Returns
     -------
-    labels
-        (y, x) of the stored integers; a dask array where it is too large to be held in memory.
+    levels
+        (y, x) of the stored integers, the finest first: one array in memory, or the stored arrays,
+        where the image is too large for that.
     mpp
         µm per pixel (y, x) as the file states it; None where it does not.
 
@@ -65,14 +67,15 @@ def read_labels_of(path: Path) -> tuple[Any, tuple[float, float] | None]:
         When the file is damaged, has negative values, or is too large.
     """
     try:
-        labels, mpp = _of_tiff(path) if path.suffix.lower() in _TIFF else _of_flat(path)
+        levels, mpp = _of_tiff(path) if path.suffix.lower() in _TIFF else _of_flat(path)
     except GlandsError:
         raise
     except Exception as error:  # each decoder has its own kinds
         raise GlandsError(f"Cannot read the label image {path}: {error}.") from error
-    if isinstance(labels, np.ndarray) and labels.dtype.kind == "i" and labels.min(initial=0) < 0:
+    finest = levels[0]
+    if isinstance(finest, np.ndarray) and finest.dtype.kind == "i" and finest.min(initial=0) < 0:
         raise GlandsError(f"{path} has negative values: a label image has 0 and above.")
-    return labels, mpp
+    return levels, mpp
 
 
 def _is_plane(tiff: tifffile.TiffFile) -> bool:
@@ -81,28 +84,25 @@ def _is_plane(tiff: tifffile.TiffFile) -> bool:
     return series.dtype.kind in "bui" and len([size for size in series.shape if size != 1]) == 2
 
 
-def _of_tiff(path: Path) -> tuple[Any, tuple[float, float] | None]:
+def _of_tiff(path: Path) -> tuple[Sequence[Any], tuple[float, float] | None]:
     with tifffile.TiffFile(path) as tiff:
         series = tiff.series[0]
         rows, columns = (size for size in series.shape if size != 1)
         mpp = _resolution(series.keyframe)
         if rows * columns <= LARGEST_WHOLE:
-            return series.asarray().reshape(rows, columns), mpp
-    import dask.array as da
-
-    whole = da.from_zarr(tifffile.imread(path, aszarr=True, level=0))
-    return whole.reshape(rows, columns), mpp
+            return [series.asarray().reshape(rows, columns)], mpp
+        numbers = range(len(series.levels))
+    stores = [tifffile.imread(path, aszarr=True, level=number) for number in numbers]
+    return [zarr.open_array(store, mode="r") for store in stores], mpp
 
 
 def _resolution(page: Any) -> tuple[float, float] | None:
+    """Return µm per pixel (y, x) from a TIFF's tags; None where they say nothing of the kind."""
     unit = {2: "inch", 3: "cm"}.get(int(page.resolutionunit or 0))
-    if unit is None or not {"XResolution", "YResolution"} <= set(page.tags.keys()):
-        return None
-    x, y = (from_resolution(pixels, unit) for pixels in page.resolution)
-    return None if x is None or y is None else (y, x)
+    return None if unit is None else _um(page.resolution, unit)
 
 
-def _of_flat(path: Path) -> tuple[Any, tuple[float, float] | None]:
+def _of_flat(path: Path) -> tuple[Sequence[Any], tuple[float, float] | None]:
     with _opened(path) as image:
         width, height = image.size
         if width * height > _MOST_FLAT_PIXELS:
@@ -112,12 +112,13 @@ def _of_flat(path: Path) -> tuple[Any, tuple[float, float] | None]:
             )
         labels = np.asarray(image)
         per_inch = image.info.get("dpi")
-    if labels.dtype == np.bool_:
-        labels = labels.view(np.uint8)
-    if not per_inch:
-        return labels, None
-    x, y = (from_resolution(float(pixels), "inch") for pixels in per_inch)
-    return labels, None if x is None or y is None else (y, x)
+    return [labels], _um(per_inch, "inch") if per_inch else None
+
+
+def _um(per_unit: tuple[float, float], unit: str) -> tuple[float, float] | None:
+    """Return µm per pixel (y, x) from pixels per unit (x, y)."""
+    x, y = (from_resolution(float(pixels), unit) for pixels in per_unit)
+    return None if x is None or y is None else (y, x)
 
 
 def _opened(path: Path) -> Image.Image:

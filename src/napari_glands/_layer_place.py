@@ -156,13 +156,13 @@ def place_of(shape: tuple[int, ...], attributes: Mapping[str, Any], name: str) -
     factors = _um_per_unit(attributes, name)
     if noted is not None:
         return _on_noted(layer, factors, noted, facts)
-    images = [image for image in _open_images() if image.meets((rows, columns), layer)]
+    images = [image for image in _open_images() if image.meets((rows, columns), layer, factors)]
     image = _only_one([i for i in images if i.visible]) or _only_one(images)
     if image is not None:
         return _on_image(layer, factors, image, (rows, columns))
     if factors is None:
         return Place((rows, columns), _between_edges(np.eye(3), layer), 1.0, "unknown", True)
-    in_um = np.diag([*factors, 1]) @ layer
+    in_um = _scaled(layer, factors)
     side = float(min(np.linalg.norm(in_um[:2, :2], axis=0)))
     matrix = _between_edges(np.diag([side, side, 1]), in_um)
     return Place((rows, columns), matrix, side, None, False)
@@ -206,7 +206,7 @@ def _on_noted(
     if factors is None and facts.get("mpp_source") not in NO_UNIT:
         factors = (1.0, 1.0)  # the plugin made it in µm, whatever became of its units
     if factors is not None:
-        layer = np.diag([*factors, 1]) @ layer
+        layer = _scaled(layer, factors)
         slide = np.diag([grid.slide_mpp, grid.slide_mpp, 1])
     slide[:2, 2] = facts.get("slide_at", (0.0, 0.0))
     return _noted_place(grid, facts, _between_edges(slide, layer))
@@ -225,9 +225,17 @@ class _Image:
     mpp_source: SizeSource | None
     visible: bool
 
-    def meets(self, shape: tuple[int, int], layer: np.ndarray) -> bool:
-        """Whether the layer with this shape and matrix lies on the image, in part at least."""
-        corners = _corners(shape, np.linalg.inv(self.matrix) @ layer)
+    def seen_from(self, layer: np.ndarray, factors: tuple[float, float] | None) -> np.ndarray:
+        """Return the matrix from the pixels of a layer with this place and unit to the image's."""
+        if factors is None or self.factors is None:
+            return np.linalg.inv(self.matrix) @ layer
+        return np.linalg.inv(_scaled(self.matrix, self.factors)) @ _scaled(layer, factors)
+
+    def meets(
+        self, shape: tuple[int, int], layer: np.ndarray, factors: tuple[float, float] | None
+    ) -> bool:
+        """Whether a layer with this shape, place and unit lies on the image, in part at least."""
+        corners = _corners(shape, self.seen_from(layer, factors))
         first, last = corners.min(axis=0), corners.max(axis=0)
         return bool((last > 0).all() and (first < np.array(self.shape) - 1).all())
 
@@ -237,7 +245,14 @@ def _open_images() -> list[_Image]:
     napari = sys.modules.get("napari")
     viewer = napari.current_viewer() if napari is not None else None
     layers = [] if viewer is None else list(viewer.layers)
-    return [_image(layer) for layer in layers if type(layer).__name__ == "Image" and layer.ndim == 2]
+    return [
+        _image(layer)
+        for layer in layers
+        if type(layer).__name__ == "Image"
+        and layer.ndim == 2
+        # Not the maps that this plugin lays over a slide.
+        and _facts_of({"metadata": layer.metadata}).get("role", "slide") == "slide"
+    ]
 
 
 def _image(layer: Any) -> _Image:
@@ -277,17 +292,11 @@ def _on_image(
     image: _Image,
     shape: tuple[int, int],
 ) -> Place:
-    ours, its = np.ones(2), np.ones(2)
-    if factors is not None and image.factors is not None:
-        ours, its = np.array(factors), np.array(image.factors)
-    under = np.diag([*its, 1]) @ image.matrix
-    matrix = _between_edges(under, np.diag([*ours, 1]) @ layer)
+    matrix = _EDGE @ image.seen_from(layer, factors) @ np.linalg.inv(_EDGE)
     unit = image.factors or factors
     if unit is None:
         return Place(shape, matrix, 1.0, "unknown", True)
-    if image.factors is None:
-        under = np.diag([*unit, 1]) @ image.matrix
-    mpp = float(np.sqrt(abs(np.linalg.det(under[:2, :2]))))
+    mpp = float(np.sqrt(abs(np.linalg.det(_scaled(image.matrix, unit)[:2, :2]))))
     return Place(shape, matrix, mpp, image.mpp_source, True)
 
 
@@ -314,7 +323,10 @@ def _world_matrix(attributes: Mapping[str, Any], ndim: int, name: str) -> np.nda
 def _composed(attributes: Mapping[str, Any], ndim: int) -> np.ndarray:
     """Put together what napari does: scale, shear, rotate, translate, then the affine."""
     matrix = np.eye(ndim + 1)
-    scale, shift = _vector(attributes, "scale", 1.0, ndim), _vector(attributes, "translate", 0, ndim)
+    scale, shift = (
+        _vector(attributes, "scale", 1.0, ndim),
+        _vector(attributes, "translate", 0, ndim),
+    )
     matrix[:ndim, :ndim] = (
         _rotation(attributes.get("rotate"), ndim)
         @ _shear(attributes.get("shear"), ndim)
@@ -382,6 +394,11 @@ def _um_per_unit(attributes: Mapping[str, Any], name: str) -> tuple[float, float
             f"The layer {name} is in {' and '.join(words)}: set its units to µm or pixel first."
         )
     return factors[0], factors[1]  # type: ignore[return-value]
+
+
+def _scaled(matrix: np.ndarray, factors: tuple[float, float]) -> np.ndarray:
+    """Return a matrix to the world as one to µm."""
+    return np.diag([*factors, 1.0]) @ matrix
 
 
 def _between_edges(image: np.ndarray, layer: np.ndarray) -> np.ndarray:

@@ -68,17 +68,11 @@ def read_slide(path: str | Sequence[str]) -> list[LayerData]:
 def read_label_file(path: str | Sequence[str]) -> list[LayerData]:
     """Read a label image, to scale where it states its pixel size."""
     place = Path(_single(path))
-    labels, mpp = read_labels_of(place)
-    rows, columns = labels.shape
-    source: SizeSource = "unknown" if mpp is None else "metadata"
-    extent, size = (rows, columns), mpp or (1.0, 1.0)
-    side = min(size)
-    grid = Grid(extent, (rows * size[0] / side, columns * size[1] / side), side)
-    levels = (labels,) if not isinstance(labels, np.ndarray) else ()
-    data, options, kind = _result_layer(place.stem, labels, grid, source, levels)
-    # How large the pixels of its image are, a label image does not say.
-    del options["metadata"]
-    return [(data, options, kind)]
+    levels, mpp = read_labels_of(place)
+    is_stored = not isinstance(levels[0], np.ndarray)
+    data = _lazy(levels) if is_stored else _paintable(levels[0])
+    scale = {} if mpp is None else {"scale": mpp, "units": UNITS}
+    return [(data, {"name": place.stem, "multiscale": is_stored, **scale}, "labels")]
 
 
 def read_ome_zarr(path: str | Sequence[str]) -> list[LayerData]:
@@ -121,7 +115,9 @@ def read_project(path: str | Sequence[str]) -> list[LayerData]:
         if project.facts(entry.id, "prediction"):
             prediction = project.load_prediction(entry.id)
             levels = project.label_levels(entry.id, "glands") if is_large(prediction.grid) else ()
-            layers.append(_result_layer("Glands", prediction.glands, prediction.grid, source, levels))
+            layers.append(
+                _result_layer("Glands", prediction.glands, prediction.grid, source, levels)
+            )
     return layers
 
 
@@ -189,22 +185,17 @@ def write_geojson(path: str, data: Any, attributes: Mapping[str, Any]) -> list[s
 
 def _check_lies_on(folder: Path, prediction: Prediction) -> None:
     """Refuse labels that are not on the image of a group, as those of another slide may be."""
-    from napari_glands.export.ngff import grid_of, size_source
-
     if "multiscales" not in _attributes(folder):
         return
-    (_, options, _) = layer = _image_layer(folder)
-    finest = layer[0][0] if options["multiscale"] else layer[0]
-    multiscale = _attributes(folder)["multiscales"][0]
-    its, ours = grid_of(multiscale, finest.shape[:2]), prediction.grid
+    ours = prediction.grid
+    its, source = _image_grid(folder, _open(folder).shape)
     its_unit, our_unit = (
-        source == "unknown" for source in (size_source(multiscale), prediction.mpp_source)
+        "pixels" if of == "unknown" else "µm" for of in (source, prediction.mpp_source)
     )
     if its_unit != our_unit:
         raise GlandsError(
-            f"The layer {prediction.slide_name} is in {'pixels' if our_unit else 'µm'}, the image "
-            f"in {folder} in {'pixels' if its_unit else 'µm'}: give the layer the scale and units "
-            "of the image."
+            f"The layer {prediction.slide_name} is in {our_unit}, the image in {folder} in "
+            f"{its_unit}: give the layer the scale and units of the image."
         )
     for axis in range(2):
         first, last = _extent(ours, axis)
@@ -248,18 +239,24 @@ def _slide_layer(slide: Slide) -> LayerData:
 
 def _image_layer(folder: Path) -> LayerData:
     """Put an OME-Zarr image where its metadata say that it lies: a region is a part of a slide."""
+    slide = _open(folder)
+    data, options, kind = _slide_layer(slide)
+    place = options_on(*_image_grid(folder, slide.shape))
+    look = {key: value for key, value in options.items() if key not in ("scale", "units")}
+    return data, {**place, **look}, kind
+
+
+def _image_grid(folder: Path, shape: tuple[int, int]) -> tuple[Grid, SizeSource]:
+    """Return how an OME-Zarr image lies on its slide, and where its pixel size comes from."""
     from napari_glands.export.ngff import grid_of, size_source
 
-    data, options, kind = _slide_layer(_open(folder))
-    finest = data[0] if options["multiscale"] else data
     try:
         multiscale = _attributes(folder)["multiscales"][0]
-        grid, source = grid_of(multiscale, finest.shape[:2]), size_source(multiscale)
+        return grid_of(multiscale, shape), size_source(multiscale)
     except _DAMAGED as error:
-        raise _damaged(folder, error) from error
-    place = options_on(grid, source)
-    del place["metadata"]
-    return data, {**options, **place}, kind
+        raise GlandsError(
+            f"{folder} is damaged or not an OME-Zarr image ({error}): export it again."
+        ) from error
 
 
 def _labels_layer(name: str, stored: StoredLabels) -> LayerData:
@@ -291,11 +288,15 @@ def _result_layer(
     """
     options = {"name": name, **options_on(grid, source)}
     if levels:
-        import dask.array as da
-
-        pyramid = [da.from_zarr(level) for level in levels]
-        return pyramid, {**options, "multiscale": True}, "labels"
+        return _lazy(levels), {**options, "multiscale": True}, "labels"
     return _paintable(np.asarray(labels)), options, "labels"
+
+
+def _lazy(levels: Sequence[Any]) -> list[Any]:
+    """Return stored arrays as dask arrays, read where they are looked at."""
+    import dask.array as da
+
+    return [da.from_zarr(level) for level in levels]
 
 
 def _paintable(labels: np.ndarray) -> np.ndarray:
@@ -305,9 +306,7 @@ def _paintable(labels: np.ndarray) -> np.ndarray:
     return np.array(labels, next(kind for kind in kinds if most <= np.iinfo(kind).max))
 
 
-def _as_prediction(
-    path: str, data: Any, attributes: Mapping[str, Any]
-) -> tuple[Prediction, Place]:
+def _as_prediction(path: str, data: Any, attributes: Mapping[str, Any]) -> tuple[Prediction, Place]:
     """Take the labels of any layer for glands that are certain; say where they lie."""
     from napari_glands.segmentation.result import Prediction
     from napari_glands.settings import Settings
@@ -342,7 +341,7 @@ def _plane(labels: Any, name: str) -> ArrayLike:
         raise GlandsError(f"The layer {name} has {labels.dtype}: labels are whole numbers.")
     for _ in labels.shape[:-2]:
         labels = labels[0]
-    plane: ArrayLike = labels.view(np.uint8) if labels.dtype == np.bool_ else labels
+    plane: ArrayLike = labels
     return plane
 
 
@@ -397,7 +396,3 @@ def _attributes(folder: Path) -> dict[str, Any]:
         if isinstance(content, dict):
             return content
     return {}
-
-
-def _damaged(folder: Path, error: Exception) -> GlandsError:
-    return GlandsError(f"{folder} is damaged or not an OME-Zarr image ({error}): export it again.")

@@ -282,9 +282,7 @@ def _scale_and_shift(multiscale: Mapping[str, Any]) -> tuple[np.ndarray, np.ndar
     return scale_um, shift_um if shifted else None
 
 
-def _placed(
-    shape: tuple[int, int], scale: np.ndarray, shift: np.ndarray, slide_mpp: float
-) -> Grid:
+def _placed(shape: tuple[int, int], scale: np.ndarray, shift: np.ndarray, slide_mpp: float) -> Grid:
     """Return the grid of an array with a scale and translation in µm on a slide."""
     origin = (shift - (scale - slide_mpp) / 2) / slide_mpp
     extent = np.array(shape) * scale / slide_mpp

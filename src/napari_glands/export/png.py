@@ -163,7 +163,7 @@ def _write_png(path: Path, pixels: np.ndarray, grid: Grid, source: SizeSource | 
     text = PngImagePlugin.PngInfo()
     text.add_text("Comment", _said(grid, source))
     y, x = grid.mpp
-    size = {} if source == "default" else {"dpi": (_UM_PER_INCH / x, _UM_PER_INCH / y)}
+    size: dict[str, Any] = {} if source == "default" else {"dpi": (_UM_PER_INCH / x, _UM_PER_INCH / y)}
     Image.fromarray(pixels).save(path, pnginfo=text, **size)
 
 

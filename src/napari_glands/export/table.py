@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["export_csv"]
 
 # What a spreadsheet takes for the beginning of a formula; the wide ones, where Japanese is set.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _STYLES: dict[str, dict[str, str]] = {
     "comma": {"sep": ",", "decimal": "."},
     "semicolon": {"sep": ";", "decimal": ","},
@@ -106,14 +106,18 @@ def _with_pixel_size(table: pd.DataFrame, prediction: Prediction) -> pd.DataFram
 
 def _as_text(table: pd.DataFrame) -> pd.DataFrame:
     """Write logical values as R knows them, and text so that no spreadsheet computes it."""
-    changed = {}
+    changed: dict[str, Any] = {}
     for name in table.columns:
         column = table[name]
         if column.dtype == bool:
             changed[name] = np.where(column, "TRUE", "FALSE")
-        elif not pd.api.types.is_numeric_dtype(column):
+        elif _is_text(column):
             changed[name] = [_plain(value) for value in column]
     return table.assign(**changed)
+
+
+def _is_text(column: pd.Series) -> bool:
+    return not pd.api.types.is_numeric_dtype(column)
 
 
 def _plain(value: Any) -> Any:
@@ -125,6 +129,7 @@ def _quoting(table: pd.DataFrame) -> Literal[0, 2]:
 
     A spreadsheet that expects the other style would begin a cell, and perhaps a formula, there.
     """
-    words = {word for name in table.select_dtypes("str") for word in table[name]}
-    risky = any(mark in word for word in words for mark in ",;\t|" if isinstance(word, str))
+    texts = [table[name] for name in table.columns if _is_text(table[name])]
+    words = {str(word) for text in texts for word in text.unique()}
+    risky = any(mark in word for word in words for mark in ",;\t|")
     return csv.QUOTE_NONNUMERIC if risky else csv.QUOTE_MINIMAL

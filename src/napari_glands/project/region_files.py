@@ -127,7 +127,7 @@ def _region(item: Any, slide_shape: tuple[int, int], path: Path, number: int) ->
         _refuse(path, f"object {number} is no feature")
     if not _is_annotation(item):
         return _NO_ANNOTATION
-    box = _box(item["geometry"] if "geometry" in item else item, path, number)
+    box = _box(item.get("geometry", item), path, number)
     if box is None:
         return _NO_AREA
     region = _inside(box, slide_shape)
