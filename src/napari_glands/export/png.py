@@ -162,8 +162,8 @@ def _write_png(path: Path, pixels: np.ndarray, grid: Grid, source: SizeSource | 
         return
     text = PngImagePlugin.PngInfo()
     text.add_text("Comment", _said(grid, source))
-    y, x = grid.mpp
-    size: dict[str, Any] = {} if source == "default" else {"dpi": (_UM_PER_INCH / x, _UM_PER_INCH / y)}
+    y, x = (_UM_PER_INCH / um for um in grid.mpp)
+    size: dict[str, Any] = {} if source == "default" else {"dpi": (x, y)}
     Image.fromarray(pixels).save(path, pnginfo=text, **size)
 
 
