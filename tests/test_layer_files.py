@@ -134,6 +134,14 @@ class TestPlace:
             outline(tmp_path, labels, {"scale": (1.25, 1.25), "units": UM})
         assert not list(tmp_path.iterdir())
 
+    def test_nor_are_they_known_after_the_way_through_ome_zarr(self, tmp_path, labels):
+        path = str(tmp_path / "a.zarr")
+        write_ome_zarr(path, labels, {"scale": (1.25, 1.25), "units": UM})
+        (_, image, _), (data, options, _) = get_reader(path)(path)
+        with pytest.raises(GlandsError, match="open the image in the same window"):
+            outline(tmp_path, data, options)
+        assert image["metadata"]["napari_glands"]["role"] == "probability"
+
     def test_images_of_several_sizes_are_not_chosen_from(self, tmp_path, labels, viewer):
         attributes = {"scale": (1.25, 1.25), "units": UM}
         fine, coarse = Image2D((120, 160), (0.5, 0.5)), Image2D((60, 80), (1.0, 1.0))

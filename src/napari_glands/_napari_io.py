@@ -239,10 +239,14 @@ def _slide_layer(slide: Slide) -> LayerData:
 
 def _image_layer(folder: Path) -> LayerData:
     """Put an OME-Zarr image where its metadata say that it lies: a region is a part of a slide."""
+    from napari_glands.export.ngff import shows_slide
+
     slide = _open(folder)
     data, options, kind = _slide_layer(slide)
     place = options_on(*_image_grid(folder, slide.shape))
     look = {key: value for key, value in options.items() if key not in ("scale", "units")}
+    if not shows_slide(_attributes(folder)["multiscales"][0]):
+        look["metadata"] = {KEY: {**look["metadata"][KEY], "role": "probability"}}
     return data, {**place, **look}, kind
 
 
@@ -263,6 +267,8 @@ def _labels_layer(name: str, stored: StoredLabels) -> LayerData:
     data, options, kind = _result_layer(
         name, stored.labels, stored.grid, stored.mpp_source, stored.levels
     )
+    if not stored.of_slide:
+        del options["metadata"]
     if stored.properties:
         options["features"] = _features(stored.properties)
     if stored.colours:

@@ -90,7 +90,7 @@ def test_labels_have_as_many_levels_as_the_image(
 @pytest.mark.parametrize("whence", ["estimated", "default"])
 @pytest.mark.parametrize("ngff", ["0.4", "0.5"])
 def test_a_pixel_size_that_is_not_from_the_file_is_marked(
-    tmp_path, prediction, slide, ngff, source
+    tmp_path, prediction, slide, ngff, whence
 ):
     marked = replace(prediction, mpp_source=whence)
     path = export_ome_zarr(marked, tmp_path / "a.zarr", slide=slide, ngff=ngff)

@@ -56,6 +56,9 @@ class StoredLabels:
         Where the pixel size comes from, as their image says, where there is one:
         ``"metadata"``, or ``"estimated"`` or ``"default"`` where the file says so; ``"unknown"``
         where its lengths have no unit: the grid's, which speak of µm, are the file's numbers then.
+    of_slide
+        Whether it is known how large the pixels of their slide are: not, where the image beside
+        the labels only stands for the slide, and has the pixels of the labels.
     """
 
     labels: ArrayLike
@@ -64,6 +67,7 @@ class StoredLabels:
     colours: dict[int, RGBA]
     levels: tuple[zarr.Array, ...] = ()
     mpp_source: SizeSource = "metadata"
+    of_slide: bool = True
 
 
 def write_labels(
@@ -273,12 +277,13 @@ def _stored(folder: Path) -> StoredLabels:
     levels: list[Any] = [group[dataset["path"]] for dataset in multiscale["datasets"]]
     large = len(levels[0].shape) == 2 and is_large(levels[0].shape)
     labels = levels[0] if large else _plane(np.asarray(levels[0][...]))
-    image = folder.parent.parent
-    slide_mpp = _image_pixel(image)
+    image = _image_of(folder.parent.parent)
+    slide_mpp = None if image is None else _image_pixel(folder.parent.parent, image)
+    grid = zarr_ngff.grid_of(multiscale, (labels.shape[0], labels.shape[1]), slide_mpp)
     return StoredLabels(
         labels=labels,
         levels=tuple(levels) if large else (),
-        grid=zarr_ngff.grid_of(multiscale, (labels.shape[0], labels.shape[1]), slide_mpp),
+        grid=grid,
         properties={
             entry["label-value"]: {k: v for k, v in entry.items() if k != "label-value"}
             for entry in image_label.get("properties") or []
@@ -288,15 +293,13 @@ def _stored(folder: Path) -> StoredLabels:
             for entry in image_label.get("colors") or []
             if entry.get("rgba")
         },
-        mpp_source=zarr_ngff.size_source(_image_of(image) or multiscale),
+        mpp_source=zarr_ngff.size_source(image or multiscale),
+        of_slide=image is None or zarr_ngff.shows_slide(image) or grid.downsample != (1, 1),
     )
 
 
-def _image_pixel(group: Path) -> float | None:
-    """Return µm per level-0 pixel of the image that labels lie on; None where there is none."""
-    image = _image_of(group)
-    if image is None:
-        return None
+def _image_pixel(group: Path, image: Mapping[str, Any]) -> float:
+    """Return µm per level-0 pixel of the slide that the image of a group shows."""
     array = zarr_ngff.open_group(group, "r")[image["datasets"][0]["path"]]
     assert isinstance(array, zarr.Array)
     return zarr_ngff.grid_of(image, (array.shape[-2], array.shape[-1])).slide_mpp

@@ -34,6 +34,7 @@ __all__ = [
     "level_grids",
     "multiscale_metadata",
     "open_group",
+    "shows_slide",
     "size_source",
     "update_attributes",
     "version_of",
@@ -47,6 +48,7 @@ CHUNK = 512
 
 _SLIDE_PIXEL = "slide_pixel_um"
 _SIZE_SOURCE = "pixel_size_source"
+_SHOWS, _PROBABILITY = "shows", "gland probability"
 _MARKED: tuple[SizeSource, ...] = ("estimated", "default")
 _ROUNDING = 1e-6  # of pixel sizes that are meant to be the same
 _SMALLEST = 512  # levels are added until the longer side is not above this
@@ -161,6 +163,8 @@ def multiscale_metadata(
     grids: Sequence[Grid],
     ndim: int,
     mpp_source: SizeSource | None = None,
+    *,
+    is_probability: bool = False,
 ) -> dict[str, Any]:
     """Return the metadata ``multiscales`` of a pyramid: its scales, translations and units.
 
@@ -177,6 +181,8 @@ def multiscale_metadata(
     mpp_source
         Where the pixel size comes from. One that is estimated or assumed is marked as such in the
         ``metadata``; of one that is not known the axes have no unit.
+    is_probability
+        Whether it stands for a slide that was not at hand, and is marked as such.
     """
     space = {"type": "space"} | ({} if mpp_source == "unknown" else {"unit": "micrometer"})
     axes = [
@@ -192,11 +198,19 @@ def multiscale_metadata(
         more[_SLIDE_PIXEL] = grids[0].slide_mpp
     if mpp_source in _MARKED:
         more[_SIZE_SOURCE] = mpp_source
+    if is_probability:
+        more[_SHOWS] = _PROBABILITY
     if more:
         multiscale["metadata"] = more
     if version == "0.4":
         multiscale["version"] = "0.4"
     return {"multiscales": [multiscale]}
+
+
+def shows_slide(multiscale: Mapping[str, Any]) -> bool:
+    """Whether an image is of a slide, and not what stands for one that was not at hand."""
+    marks = multiscale.get("metadata")
+    return not (isinstance(marks, Mapping) and marks.get(_SHOWS) == _PROBABILITY)
 
 
 def size_source(multiscale: Mapping[str, Any]) -> SizeSource:

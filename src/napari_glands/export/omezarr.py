@@ -82,7 +82,8 @@ def export_ome_zarr(
         image = SlidePixels(slide, grid)
     table = measure(prediction, cancel=cancel) if table is None else table
     source = prediction.mpp_source
-    look = _Look(prediction.slide_name, source, _levels(grid, prediction.grid))
+    levels = _levels(grid, prediction.grid)
+    look = _Look(prediction.slide_name, source, levels, is_probability=slide is None)
     with written_aside(path, overwrite=overwrite) as aside:
         _write_image(aside, image, grid, look, version, cancel)
         put_labels(
@@ -143,11 +144,12 @@ def write_image(
 
 @dataclass(frozen=True)
 class _Look:
-    """Name, where the pixel size comes from, and number of levels, as many as needed for None."""
+    """What is said about an image, and the number of its levels, as many as needed for None."""
 
     name: str
     mpp_source: SizeSource | None
     levels: int | None = None
+    is_probability: bool = False
 
 
 def _levels(*grids: Grid) -> int:
@@ -169,7 +171,14 @@ def _write_image(
     zarr_ngff.update_attributes(
         group,
         {
-            **zarr_ngff.multiscale_metadata(version, look.name, grids, ndim, look.mpp_source),
+            **zarr_ngff.multiscale_metadata(
+                version,
+                look.name,
+                grids,
+                ndim,
+                look.mpp_source,
+                is_probability=look.is_probability,
+            ),
             "omero": {"channels": _channels(ndim, pixels.dtype)},
         },
     )

@@ -18,7 +18,7 @@ from napari_glands.progress import CancelToken
 if TYPE_CHECKING:
     from napari_glands.segmentation.result import Prediction
 
-__all__ = ["export_csv"]
+__all__ = ["as_text", "export_csv"]
 
 # What a spreadsheet takes for the beginning of a formula; the wide ones, where Japanese is set.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
@@ -71,7 +71,7 @@ def export_csv(
     """
     path = Path(path)
     table = measure(prediction, cancel=cancel) if table is None else table
-    table = _as_text(_with_pixel_size(table, prediction))
+    table = as_text(_with_pixel_size(table, prediction))
     with written_aside(path, overwrite=overwrite) as aside:
         table.to_csv(
             aside,
@@ -104,7 +104,7 @@ def _with_pixel_size(table: pd.DataFrame, prediction: Prediction) -> pd.DataFram
     return table.assign(pixel_size_um=size, pixel_size_source=said_of(source))
 
 
-def _as_text(table: pd.DataFrame) -> pd.DataFrame:
+def as_text(table: pd.DataFrame) -> pd.DataFrame:
     """Write logical values as R knows them, and text so that no spreadsheet computes it."""
     changed: dict[str, Any] = {}
     for name in table.columns:
