@@ -32,8 +32,7 @@ def is_label_file(path: Path) -> bool:
     """
     if path.suffix.lower() not in _ENDINGS:
         return False
-    stem = path.stem.lower().removesuffix(".ome")
-    named = f"_{stem}".endswith(LABEL_SUFFIXES)
+    named = _is_named_so(path)
     try:
         if path.suffix.lower() in _TIFF:
             with tifffile.TiffFile(path) as tiff:
@@ -43,6 +42,11 @@ def is_label_file(path: Path) -> bool:
             return named and image.mode in _PLANES
     except Exception:  # whatever decoders raise; what is damaged is told when it is read as image
         return False
+
+
+def _is_named_so(path: Path) -> bool:
+    stem = path.stem.lower().removesuffix(".ome")
+    return f"_{stem}".endswith(LABEL_SUFFIXES)
 
 
 def read_labels_of(path: Path) -> tuple[Sequence[Any], tuple[float, float] | None]:

@@ -25,7 +25,7 @@ __all__ = ["KEY", "NO_UNIT", "UNITS", "Place", "options_on", "place_of"]
 
 KEY = "napari_glands"
 UNITS = ("um", "um")
-NO_UNIT: tuple[SizeSource, ...] = ("default", "unknown")
+NO_UNIT: tuple[SizeSource, ...] = ("estimated", "default", "unknown")
 """Sources of pixel sizes that would look like known ones: such layers are in level-0 pixels."""
 
 _PLACE = ("scale", "translate", "rotate", "shear", "affine")

@@ -252,10 +252,10 @@ def _image_layer(folder: Path) -> LayerData:
 
 def _image_grid(folder: Path, shape: tuple[int, int]) -> tuple[Grid, SizeSource]:
     """Return how an OME-Zarr image lies on its slide, and where its pixel size comes from."""
-    from napari_glands.export.ngff import grid_of, size_source
+    from napari_glands.export.ngff import finest_first, grid_of, size_source
 
     try:
-        multiscale = _attributes(folder)["multiscales"][0]
+        multiscale = finest_first(_attributes(folder)["multiscales"][0])
         return grid_of(multiscale, shape), size_source(multiscale)
     except _DAMAGED as error:
         raise GlandsError(

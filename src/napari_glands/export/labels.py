@@ -222,11 +222,11 @@ def _image_of(group: Path) -> dict[str, Any] | None:
         return None
     multiscales = zarr_ngff.attributes(zarr_ngff.open_group(group, "r")).get("multiscales")
     try:
-        return multiscales[0] if multiscales and multiscales[0]["datasets"] else None
-    except (LookupError, TypeError) as error:
-        raise GlandsError(f"The image in {group} is damaged: its 'multiscales' are none.") from (
-            error
-        )
+        return zarr_ngff.finest_first(multiscales[0]) if multiscales else None
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise GlandsError(
+            f"The image in {group} is damaged (its 'multiscales' are none): export it again."
+        ) from error
 
 
 def _image_levels(group: Path) -> int | None:
@@ -272,7 +272,7 @@ def _stored(folder: Path) -> StoredLabels:
     """Read the label image in a folder."""
     group = zarr.open_group(str(folder), mode="r")
     metadata = zarr_ngff.attributes(group)
-    multiscale = metadata["multiscales"][0]
+    multiscale = zarr_ngff.finest_first(metadata["multiscales"][0])
     image_label = metadata.get("image-label", {})
     levels: list[Any] = [group[dataset["path"]] for dataset in multiscale["datasets"]]
     large = len(levels[0].shape) == 2 and is_large(levels[0].shape)

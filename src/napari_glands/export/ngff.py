@@ -30,6 +30,7 @@ __all__ = [
     "check_version",
     "create_group",
     "create_level",
+    "finest_first",
     "grid_of",
     "level_grids",
     "multiscale_metadata",
@@ -205,6 +206,17 @@ def multiscale_metadata(
     if version == "0.4":
         multiscale["version"] = "0.4"
     return {"multiscales": [multiscale]}
+
+
+def finest_first(multiscale: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a multiscale with its finest level first, in whatever order the file lists them."""
+
+    def pixel(dataset: Mapping[str, Any]) -> float:
+        transforms = dataset.get("coordinateTransformations") or []
+        scales = [np.prod(t["scale"][-2:]) for t in transforms if t["type"] == "scale"]
+        return float(np.prod(scales))
+
+    return {**multiscale, "datasets": sorted(multiscale["datasets"], key=pixel)}
 
 
 def shows_slide(multiscale: Mapping[str, Any]) -> bool:
