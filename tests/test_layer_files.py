@@ -346,6 +346,27 @@ class TestLabelFiles:
         ((_, _, kind),) = get_reader(str(exported.overlay))(str(exported.overlay))
         assert kind == "image"
 
+    @pytest.mark.parametrize("most", [4, 70_000])
+    @pytest.mark.parametrize(("source", "unit"), [("given", UM), ("default", None)])
+    def test_our_label_images_lie_where_they_did(
+        self, tmp_path, labels, monkeypatch, most, source, unit
+    ):
+        monkeypatch.setattr("napari_glands.export.source.MAX_FULL_PIXELS", 1000)
+        labels[30:40, 30:40] = most
+        slide = open_slide(np.full((120, 160, 3), 200, np.uint8), mpp=0.5, name="case 1")
+        settings = Settings().updated("general", working_mpp=1.25)
+        certain, grid = (labels > 0).astype(np.float32), Grid(labels.shape, slide.shape, 0.5)
+        prediction = Prediction("s", "case 1", grid, certain, labels, "m", settings, source)
+        path = str(export_png(prediction, tmp_path, slide).labels)
+        ((data, options, _),) = get_reader(path)(path)
+        np.testing.assert_array_equal(data, labels)
+        in_um = 0.5 if unit else 1
+        assert options["scale"] == pytest.approx((2.5 * in_um, 2.5 * in_um))
+        assert options["translate"] == pytest.approx((0.75 * in_um, 0.75 * in_um))
+        assert outline(tmp_path, data, options)[0].bounds == (20, 25, 60, 50)
+        told = json.loads((tmp_path / "saved.geojson").read_text())["pixel_size"]
+        assert told == {"um": 0.5, "source": "file" if unit else "assumed"}
+
     @pytest.mark.parametrize(
         ("name", "dtype", "kind"),
         [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from napari_glands.slides.blocks import LARGEST_WHOLE
 from napari_glands.slides.finding import LABEL_SUFFIXES
 from napari_glands.slides.pixel_size import from_resolution
 
-__all__ = ["is_label_file", "read_labels_of"]
+__all__ = ["LabelFile", "is_label_file", "read_label_file"]
 
 _ENDINGS = {".png", ".tif", ".tiff", ".bmp"}
 _TIFF = {".tif", ".tiff"}
@@ -49,7 +50,27 @@ def _is_named_so(path: Path) -> bool:
     return f"_{stem}".endswith(LABEL_SUFFIXES)
 
 
-def read_labels_of(path: Path) -> tuple[Sequence[Any], tuple[float, float] | None]:
+@dataclass(frozen=True, eq=False)
+class LabelFile:
+    """A label image that was read.
+
+    Attributes
+    ----------
+    levels
+        (y, x) of the stored integers, the finest first: one array in memory, or the stored arrays,
+        where the image is too large for that.
+    mpp
+        µm per pixel (y, x) as the file states it; None where it does not.
+    note
+        Its comment.
+    """
+
+    levels: Sequence[Any]
+    mpp: tuple[float, float] | None
+    note: str
+
+
+def read_label_file(path: Path) -> LabelFile:
     """Read a label image.
 
     Parameters
@@ -57,29 +78,21 @@ def read_labels_of(path: Path) -> tuple[Sequence[Any], tuple[float, float] | Non
     path
         One that `is_label_file`.
 
-    Returns
-    -------
-    levels
-        (y, x) of the stored integers, the finest first: one array in memory, or the stored arrays,
-        where the image is too large for that.
-    mpp
-        µm per pixel (y, x) as the file states it; None where it does not.
-
     Raises
     ------
     GlandsError
         When the file is damaged, has negative values, or is too large.
     """
     try:
-        levels, mpp = _of_tiff(path) if path.suffix.lower() in _TIFF else _of_flat(path)
+        read = _of_tiff(path) if path.suffix.lower() in _TIFF else _of_flat(path)
     except GlandsError:
         raise
     except Exception as error:  # each decoder has its own kinds
         raise GlandsError(f"Cannot read the label image {path}: {error}.") from error
-    finest = levels[0]
+    finest = read.levels[0]
     if isinstance(finest, np.ndarray) and finest.dtype.kind == "i" and finest.min(initial=0) < 0:
         raise GlandsError(f"{path} has negative values: a label image has 0 and above.")
-    return levels, mpp
+    return read
 
 
 def _is_plane(tiff: tifffile.TiffFile) -> bool:
@@ -88,16 +101,16 @@ def _is_plane(tiff: tifffile.TiffFile) -> bool:
     return series.dtype.kind in "bui" and len([size for size in series.shape if size != 1]) == 2
 
 
-def _of_tiff(path: Path) -> tuple[Sequence[Any], tuple[float, float] | None]:
+def _of_tiff(path: Path) -> LabelFile:
     with tifffile.TiffFile(path) as tiff:
         series = tiff.series[0]
         rows, columns = (size for size in series.shape if size != 1)
-        mpp = _resolution(series.keyframe)
+        said = _resolution(series.keyframe), series.keyframe.description
         if rows * columns <= LARGEST_WHOLE:
-            return [series.asarray().reshape(rows, columns)], mpp
+            return LabelFile([series.asarray().reshape(rows, columns)], *said)
         numbers = range(len(series.levels))
     stores = [tifffile.imread(path, aszarr=True, level=number) for number in numbers]
-    return [zarr.open_array(store, mode="r") for store in stores], mpp
+    return LabelFile([zarr.open_array(store, mode="r") for store in stores], *said)
 
 
 def _resolution(page: Any) -> tuple[float, float] | None:
@@ -106,7 +119,7 @@ def _resolution(page: Any) -> tuple[float, float] | None:
     return None if unit is None else _um(page.resolution, unit)
 
 
-def _of_flat(path: Path) -> tuple[Sequence[Any], tuple[float, float] | None]:
+def _of_flat(path: Path) -> LabelFile:
     with _opened(path) as image:
         width, height = image.size
         if width * height > _MOST_FLAT_PIXELS:
@@ -115,8 +128,9 @@ def _of_flat(path: Path) -> tuple[Sequence[Any], tuple[float, float] | None]:
                 "tiled TIFF."
             )
         labels = np.asarray(image)
-        per_inch = image.info.get("dpi")
-    return [labels], _um(per_inch, "inch") if per_inch else None
+        per_inch, note = image.info.get("dpi"), image.info.get("Comment")
+    mpp = _um(per_inch, "inch") if per_inch else None
+    return LabelFile([labels], mpp, note if isinstance(note, str) else "")
 
 
 def _um(per_unit: tuple[float, float], unit: str) -> tuple[float, float] | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from napari_glands._label_files import is_label_file, read_labels_of
+from napari_glands import _label_files
 from napari_glands._layer_place import KEY, NO_UNIT, UNITS, Place, options_on, place_of
 from napari_glands.errors import GlandsError
 from napari_glands.slides.grid import Grid
@@ -57,7 +57,7 @@ def _reader_of(place: Path) -> Callable[..., list[LayerData]] | None:
         return read_ome_zarr if _is_image_group(_image_folder(place)) else None
     if not place.is_file():
         return None
-    return read_label_file if is_label_file(place) else read_slide
+    return read_label_file if _label_files.is_label_file(place) else read_slide
 
 
 def read_slide(path: str | Sequence[str]) -> list[LayerData]:
@@ -66,13 +66,19 @@ def read_slide(path: str | Sequence[str]) -> list[LayerData]:
 
 
 def read_label_file(path: str | Sequence[str]) -> list[LayerData]:
-    """Read a label image, to scale where it states its pixel size."""
+    """Read a label image, to scale where it states its pixel size; our own, where it lies."""
+    from napari_glands.export.notes import read_note
+
     place = Path(_single(path))
-    levels, mpp = read_labels_of(place)
-    is_stored = not isinstance(levels[0], np.ndarray)
-    data = _lazy(levels) if is_stored else _paintable(levels[0])
-    scale = {} if mpp is None else {"scale": mpp, "units": UNITS}
-    return [(data, {"name": place.stem, "multiscale": is_stored, **scale}, "labels")]
+    read = _label_files.read_label_file(place)
+    finest = read.levels[0]
+    is_stored = not isinstance(finest, np.ndarray)
+    data = _lazy(read.levels) if is_stored else _paintable(finest)
+    noted = read_note(read.note, finest.shape)
+    where: dict[str, Any] = {} if read.mpp is None else {"scale": read.mpp, "units": UNITS}
+    if noted is not None:
+        where = options_on(*noted)
+    return [(data, {"name": place.stem, "multiscale": is_stored, **where}, "labels")]
 
 
 def read_ome_zarr(path: str | Sequence[str]) -> list[LayerData]:

@@ -176,10 +176,10 @@ def test_an_assumed_pixel_size_is_not_stated_as_a_fact(tmp_path, prediction, sli
     for path in files[:2]:
         with Image.open(path) as image:
             assert "dpi" not in image.info
-            assert image.text["Comment"].endswith("0.62 µm (assumed)")
+            assert "pixel size 0.62 µm (assumed)" in image.text["Comment"]
     with tifffile.TiffFile(files[2]) as tiff:
         assert tiff.pages[0].resolution == (1, 1)
-        assert tiff.pages[0].description.endswith("0.62 um (assumed)")
+        assert "pixel size 0.62 um (assumed)" in tiff.pages[0].description
 
 
 def test_both_pictures_are_there_or_none(tmp_path, prediction, slide, monkeypatch):

@@ -13,8 +13,8 @@ from PIL import Image, PngImagePlugin
 from napari_glands.errors import GlandsError
 from napari_glands.export.aside import written_aside
 from napari_glands.export.names import file_name
+from napari_glands.export.notes import note_on
 from napari_glands.export.source import Pixels, overview, picture
-from napari_glands.export.units import said_of
 from napari_glands.progress import CancelToken
 from napari_glands.slides.blocks import blocks, is_large
 from napari_glands.slides.grid import Grid
@@ -161,7 +161,7 @@ def _write_png(path: Path, pixels: np.ndarray, grid: Grid, source: SizeSource | 
         Image.fromarray(pixels).save(path)
         return
     text = PngImagePlugin.PngInfo()
-    text.add_text("Comment", _said(grid, source))
+    text.add_text("Comment", note_on(grid, source))
     y, x = (_UM_PER_INCH / um for um in grid.mpp)
     size: dict[str, Any] = {} if source == "default" else {"dpi": (x, y)}
     Image.fromarray(pixels).save(path, pnginfo=text, **size)
@@ -199,12 +199,5 @@ def _tiff_size(grid: Grid, source: SizeSource | None) -> dict[str, Any]:
     y, x = grid.mpp
     known = {"resolution": (_UM_PER_CM / x, _UM_PER_CM / y), "resolutionunit": "CENTIMETER"}
     # A description in place of tifffile's own, which is of no use in a plane of numbers. ASCII.
-    said = {"description": _said(grid, source).replace("µ", "u"), "metadata": None}
+    said = {"description": note_on(grid, source).replace("µ", "u"), "metadata": None}
     return said if source == "default" else known | said
-
-
-def _said(grid: Grid, source: SizeSource | None) -> str:
-    """Say the pixel size in words."""
-    side = grid.pixel_area_um2**0.5
-    whence = f" ({said_of(source)})" if source in ("default", "estimated") else ""
-    return f"napari-glands; pixel size {side:.6g} µm{whence}"

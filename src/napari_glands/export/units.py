@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from napari_glands.segmentation.result import SizeSource
 
-__all__ = ["in_known_units", "said_of", "unit_of"]
+__all__ = ["in_known_units", "said_of", "source_said", "unit_of"]
 
 _SAID: dict[SizeSource, str] = {
     "metadata": "file",
@@ -24,6 +24,11 @@ _SAID: dict[SizeSource, str] = {
 def said_of(source: SizeSource) -> str:
     """Return the word by which exported files say where a pixel size comes from."""
     return _SAID[source]
+
+
+def source_said(word: str | None) -> SizeSource | None:
+    """Return where a pixel size comes from, by the word for it; None for another word."""
+    return next((source for source, said in _SAID.items() if said == word), None)
 
 
 def unit_of(source: SizeSource | None) -> str:
