@@ -35,7 +35,7 @@ def test_both_styles_of_csv_are_read_back_exactly(tmp_path, prediction, style, s
     assert cells["touches_border"] == "FALSE"
     assert cells["eccentricity"] == "NA"
     assert cells["area_um2"] == str(table["area_um2"][0]).replace(".", decimal)
-    back = pd.read_csv(path, sep=sep, decimal=decimal, float_precision="round_trip")
+    back = pd.read_csv(path, sep=sep, decimal=decimal)
     pd.testing.assert_frame_equal(back, table, check_exact=True)
 
 
