@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_glands._layer_transform import um_per_unit, world_matrix
 from napari_glands.errors import GlandsError
 from napari_glands.slides.grid import Grid
-from napari_glands.slides.pixel_size import to_micrometres
 
 if TYPE_CHECKING:
     from napari_glands.segmentation.result import SizeSource
@@ -29,7 +29,6 @@ NO_UNIT: tuple[SizeSource, ...] = ("estimated", "default", "unknown")
 """Sources of pixel sizes that would look like known ones: such layers are in level-0 pixels."""
 
 _PLACE = ("scale", "translate", "rotate", "shear", "affine")
-_PIXELS = {"pixel", "pixels", "px", "", "dimensionless", "none"}
 _ALIKE = 1e-3  # of a pixel, by which two places may differ over the whole array
 _EDGE = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
 """From places whose 0 is the centre of the first pixel to places whose 0 is its edge."""
@@ -152,8 +151,8 @@ def place_of(shape: tuple[int, ...], attributes: Mapping[str, Any], name: str) -
     noted = _noted_grid((rows, columns), facts, name)
     if noted is not None and not any(key in attributes for key in _PLACE):
         return _noted_place(noted, facts)
-    layer = _world_matrix(attributes, len(shape), name)
-    factors = _um_per_unit(attributes, name)
+    layer = world_matrix(attributes, len(shape), name)
+    factors = um_per_unit(attributes, name)
     if noted is not None:
         return _on_noted(layer, factors, noted, facts)
     images = [image for image in _open_images() if image.meets((rows, columns), layer, factors)]
@@ -267,8 +266,8 @@ def _image(layer: Any) -> _Image:
     data = layer.data[0] if layer.multiscale else layer.data
     return _Image(
         (data.shape[0], data.shape[1]),
-        _world_matrix(attributes, 2, layer.name),
-        _um_per_unit(attributes, layer.name),
+        world_matrix(attributes, 2, layer.name),
+        um_per_unit(attributes, layer.name),
         _facts_of({"metadata": layer.metadata}).get("mpp_source"),
         bool(layer.visible),
     )
@@ -300,100 +299,7 @@ def _on_image(
     return Place(shape, matrix, mpp, image.mpp_source, True)
 
 
-# ---- transformations
-
-
-def _world_matrix(attributes: Mapping[str, Any], ndim: int, name: str) -> np.ndarray:
-    """Return the matrix (3, 3) that takes (y, x, 1) of a layer's pixels to the viewer's world."""
-    try:
-        matrix = _composed(attributes, ndim)
-    except (TypeError, ValueError, IndexError) as error:
-        raise GlandsError(f"The layer {name} has a place that cannot be read ({error}).") from error
-    keep = [ndim - 2, ndim - 1, ndim]
-    plane = matrix[np.ix_(keep, keep)]
-    if np.abs(matrix[: ndim - 2, ndim - 2 : ndim]).max(initial=0) > 1e-9:
-        raise GlandsError(f"The layer {name} is turned out of the plane: it cannot be written.")
-    if not np.isfinite(plane).all() or abs(np.linalg.det(plane[:2, :2])) < 1e-18:
-        raise GlandsError(
-            f"The layer {name} has a scale or transformation that leaves no area: set its scale."
-        )
-    return plane
-
-
-def _composed(attributes: Mapping[str, Any], ndim: int) -> np.ndarray:
-    """Put together what napari does: scale, shear, rotate, translate, then the affine."""
-    matrix = np.eye(ndim + 1)
-    scale, shift = (
-        _vector(attributes, "scale", 1.0, ndim),
-        _vector(attributes, "translate", 0, ndim),
-    )
-    matrix[:ndim, :ndim] = (
-        _rotation(attributes.get("rotate"), ndim)
-        @ _shear(attributes.get("shear"), ndim)
-        @ np.diag(scale)
-    )
-    matrix[:ndim, ndim] = shift
-    affine = attributes.get("affine")
-    if affine is None:
-        return matrix
-    given = np.asarray(getattr(affine, "affine_matrix", affine), float)
-    outer = np.eye(ndim + 1)
-    outer[-given.shape[0] :, -given.shape[1] :] = given
-    return outer @ matrix
-
-
-def _vector(attributes: Mapping[str, Any], key: str, fill: float, ndim: int) -> np.ndarray:
-    vector = np.full(ndim, fill, float)
-    given = attributes.get(key)
-    if given is not None and len(given):
-        vector[-len(given) :] = np.asarray(given, float)
-    return vector
-
-
-def _rotation(given: Any, ndim: int) -> np.ndarray:
-    """Return the matrix of a rotation, given as an angle in degrees or as a matrix."""
-    if given is None:
-        return np.eye(ndim)
-    matrix = np.asarray(given, float)
-    if matrix.ndim == 0:
-        angle = np.deg2rad(float(matrix))
-        matrix = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    return _embedded(matrix, ndim)
-
-
-def _shear(given: Any, ndim: int) -> np.ndarray:
-    """Return the matrix of a shear, given as its upper triangle or as a matrix."""
-    if given is None:
-        return np.eye(ndim)
-    matrix = np.asarray(given, float)
-    if matrix.ndim == 1:
-        side = round((1 + np.sqrt(1 + 8 * len(matrix))) / 2)
-        triangle = np.eye(side)
-        triangle[np.triu_indices(side, 1)] = matrix
-        matrix = triangle
-    return _embedded(matrix, ndim)
-
-
-def _embedded(matrix: np.ndarray, ndim: int) -> np.ndarray:
-    whole = np.eye(ndim)
-    whole[-len(matrix) :, -len(matrix) :] = matrix
-    return whole
-
-
-def _um_per_unit(attributes: Mapping[str, Any], name: str) -> tuple[float, float] | None:
-    """Return µm per unit of y and x; None where the layer is in pixels."""
-    units = attributes.get("units")
-    if units is None:
-        return None
-    words = [str(unit).strip() for unit in ([units] * 2 if isinstance(units, str) else units)][-2:]
-    if all(word.lower() in _PIXELS for word in words):
-        return None
-    factors = [to_micrometres(1, word) for word in words]
-    if len(factors) != 2 or None in factors:
-        raise GlandsError(
-            f"The layer {name} is in {' and '.join(words)}: set its units to µm or pixel first."
-        )
-    return factors[0], factors[1]  # type: ignore[return-value]
+# ---- arithmetic
 
 
 def _scaled(matrix: np.ndarray, factors: tuple[float, float]) -> np.ndarray:
