@@ -9,6 +9,7 @@ import time
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
@@ -64,11 +65,13 @@ def project(files, tmp_path):
 def test_regions_come_from_qupath_and_from_numbers_in_um(files, tmp_path):
     box = [[20, 30], [220, 30], [220, 240], [20, 240], [20, 30]]
     annotation = {"type": "Feature", "geometry": {"type": "Polygon", "coordinates": [box]}}
-    (tmp_path / "a.geojson").write_text(json.dumps(annotation))
+    point = {"type": "Feature", "geometry": {"type": "Point", "coordinates": [5, 5]}}
+    (tmp_path / "a.geojson").write_text(json.dumps([point, annotation]))
     image, study = files / "images" / "field_1.png", tmp_path / "regions.glands"
-    call(
+    made = call(
         "new", image, "--project", study, "--mpp", 0.62, "--regions", tmp_path / "a.geojson"
     )  # fmt: skip
+    assert "1 object was passed over (1 without area)" in " ".join(made.stderr.split())
     added = call(
         "regions", "--project", study, "--slide", "field_1", "--add", 62, 0, 124, 155, "--json"
     )  # fmt: skip
@@ -305,6 +308,11 @@ def test_export_then_evaluate_against_itself(project, tmp_path):
     result = call("evaluate", "--pred", out, "--truth", out, "--json")
     report = json.loads(result.stdout)
     assert report["pooled"]["miou"] == 1
+    call("export", "-p", project, "-f", "csv", "--out", out, "--overwrite",
+         "--csv-style", "semicolon")  # fmt: skip
+    table = pd.read_csv(out / "field_1.csv", sep=";", decimal=",")
+    assert table["area_um2"].dtype == float
+    assert table["pixel_size_source"].unique().tolist() in ([], ["given"])
     assert len(report["images"]) == 2
     assert "pooled" in call("evaluate", "--pred", out, "--truth", out).stdout
 

@@ -70,6 +70,18 @@ def test_reading_loads_neither_torch_nor_qt(tmp_path):
     assert done.stdout.strip() == "[]"
 
 
+@pytest.mark.parametrize("writer", ["write_geojson", "write_ome_zarr"])
+def test_saving_a_layer_loads_neither_torch_nor_qt(tmp_path, writer):
+    code = (
+        "import sys, numpy as np\n"
+        "from napari_glands import _napari_io\n"
+        f"_napari_io.{writer}({str(tmp_path / 'a.zarr')!r}, np.eye(40, dtype=int), {{}})\n"
+        "print(sorted({'torch', 'qtpy', 'PyQt6', 'napari'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
 def test_the_steps_are_in_the_menus(manager):
     menus = {
         key: [item.command for item in manager.iter_menu(f"napari/layers/{key}")]

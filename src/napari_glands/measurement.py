@@ -65,7 +65,8 @@ def measure(
     -------
     pandas.DataFrame
         One row per gland, sorted by label, with the columns and dtypes of `COLUMNS`; no rows,
-        but the same columns and dtypes, when there is no gland.
+        but the same columns and dtypes, when there is no gland. Labels beyond int64 make the
+        column `label` uint64.
 
     Notes
     -----
@@ -92,7 +93,13 @@ def measure(
     table = pd.DataFrame(rows, columns=list(COLUMNS)).sort_values("label", ignore_index=True)
     table["slide"] = prediction.slide_name
     table["touches_border"] = objects.touching(shape)
-    return table.astype(COLUMNS)
+    return table.astype(COLUMNS | {"label": _label_dtype(objects.labels)})
+
+
+def _label_dtype(labels: np.ndarray) -> str:
+    """Return the dtype of the column of labels: the usual one, unless a value needs a wider one."""
+    fits = not len(labels) or int(labels[-1]) <= np.iinfo(np.int64).max
+    return COLUMNS["label"] if fits else "uint64"
 
 
 def _measured(

@@ -428,6 +428,12 @@ class ExportSettings(StepSettings):
     classification: str = _setting(
         "Gland", "Class name", "Name of the QuPath classification of the exported glands."
     )
+    csv_style: Literal["comma", "semicolon"] = _setting(
+        "comma",
+        "CSV style",
+        "Semicolon, with a decimal comma, is what spreadsheets in much of Europe and R's read.csv2 "
+        "expect.",
+    )
 
 
 class Settings(StepSettings):

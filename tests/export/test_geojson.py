@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import time
+import tracemalloc
+from dataclasses import replace
 from uuid import UUID
 
 import numpy as np
@@ -76,7 +78,7 @@ def test_properties_are_those_of_qupath(tmp_path, prediction):
     assert len(properties["classification"]["color"]) == 3
     assert properties["isLocked"] is False
     area = 900 * prediction.grid.pixel_area_um2
-    assert properties["measurements"]["Area µm^2"] == pytest.approx(area)
+    assert properties["measurements"]["Gland area µm²"] == pytest.approx(area)
     assert all(isinstance(v, float) for v in properties["measurements"].values())
 
 
@@ -124,3 +126,44 @@ def test_existing_file_is_kept_unless_overwriting(tmp_path, prediction):
     assert path.read_text() == "mine"
     export_geojson(prediction, path, overwrite=True)
     assert len(_features(path)) == 4
+
+
+# What QuPath computes itself, in its own way, and shows in a column of that name.
+QUPATHS = {
+    "Area µm^2", "Area px^2", "Length µm", "Length px", "Perimeter µm", "Perimeter px",
+    "Circularity", "Solidity", "Max diameter µm", "Min diameter µm", "Max diameter px",
+    "Min diameter px", "Num points", "Num Detections", "Centroid X µm", "Centroid Y µm",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("source", [None, "default", "unknown"])
+def test_measurements_have_names_that_qupath_does_not_use(tmp_path, prediction, source):
+    path = export_geojson(replace(prediction, mpp_source=source), tmp_path / "a.geojson")
+    names = set(_features(path)[0]["properties"]["measurements"])
+    assert len(names) == 8
+    assert not names & QUPATHS
+    assert {name for name in names if "µ" in name or "px" in name} == {
+        f"Gland {what}".replace("µm", "px" if source == "unknown" else "µm")
+        for what in ("area µm²", "perimeter µm", "major axis µm", "minor axis µm")
+    }
+
+
+def test_an_assumed_pixel_size_is_told(tmp_path, prediction):
+    path = export_geojson(replace(prediction, mpp_source="default"), tmp_path / "a.geojson")
+    told = json.loads(path.read_text(encoding="utf-8"))["pixel_size"]
+    assert told == {"um": 0.62, "source": "assumed"}
+    path = export_geojson(prediction, tmp_path / "b.geojson")
+    assert "pixel_size" not in json.loads(path.read_text(encoding="utf-8"))
+
+
+def test_time_and_memory_do_not_grow_with_the_label_values():
+    labels = np.zeros((400, 400), np.uint32)
+    for n, value in enumerate((1, 3_000_000_000, 2**32 - 1)):
+        labels[100 * n : 100 * n + 50, 20:70] = value
+    tracemalloc.start()
+    polygons = gland_polygons(labels, Grid((400, 400), (400, 400), 0.5))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert list(polygons) == [1, 3_000_000_000, 2**32 - 1]
+    assert all(polygon.area == 2500 for polygon in polygons.values())
+    assert peak < 20_000_000

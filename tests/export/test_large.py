@@ -143,6 +143,23 @@ def test_pictures_of_a_large_slide_are_tiles_and_an_overview(
     assert max(Image.open(files.overlay).size) == 90
 
 
+def test_an_assumed_pixel_size_of_tiles_is_not_stated_as_a_fact(tmp_path, stored, slide, as_large):
+    as_large()
+    files = export_png(replace(stored, mpp_source="default"), tmp_path, slide)
+    with tifffile.TiffFile(files.labels) as tiff:
+        assert tiff.pages[0].resolution == (1, 1)
+        assert "(assumed)" in tiff.pages[0].description
+
+
+def test_whole_slides_keep_every_label_value(tmp_path, stored, as_large):
+    high = np.where(stored.glands[...] == 7, 2**64 - 1, stored.glands[...].astype(np.uint64))
+    as_large()
+    many = replace(stored, glands=zarr.create_array(tmp_path / "h", data=high, chunks=(32, 32)))
+    assert measure(many)["label"].tolist() == [1, 2, 3, 2**64 - 1]
+    path = export_ome_zarr(many, tmp_path / "a.zarr")
+    assert (read_labels(path).labels[...] == high).all()
+
+
 def test_a_region_lies_where_it_is_on_the_slide(tmp_path, prediction):
     moved = replace(prediction, grid=replace(prediction.grid, origin=(1000, 3000)))
     for feature, other in zip(

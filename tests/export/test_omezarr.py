@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import ome_zarr_models.v04
 import ome_zarr_models.v05
@@ -53,6 +55,59 @@ def test_slide_is_the_image_and_labels_lie_on_it(tmp_path, prediction, slide, ng
     assert label_scale * (120, 180) == pytest.approx(scale * slide.shape)
     channels = _attributes(path, ngff)["omero"]["channels"]
     assert [channel["color"] for channel in channels] == ["FF0000", "00FF00", "0000FF"]
+
+
+@pytest.mark.parametrize("working", [None, 1000])
+@pytest.mark.parametrize("ngff", ["0.4", "0.5"])
+def test_labels_have_as_many_levels_as_the_image(
+    tmp_path, predict, slide, ngff, working, monkeypatch
+):
+    if working:
+        monkeypatch.setattr(source, "MAX_FULL_PIXELS", working)
+    slide = replace(slide, shape=(1400, 900))
+    labels = np.zeros((700, 450), np.int32)
+    labels[100:300, 100:400] = 5
+    path = export_ome_zarr(predict(labels, slide), tmp_path / "a.zarr", ngff=ngff, slide=slide)
+    models = MODELS[ngff]
+    image = models.Image.from_zarr(zarr.open_group(path, mode="r"))
+    models.Labels.from_zarr(zarr.open_group(path / "labels", mode="r"))
+    glands = models.ImageLabel.from_zarr(zarr.open_group(path / "labels" / "glands", mode="r"))
+    numbers = []
+    for group, model in ((path, image), (path / "labels" / "glands", glands)):
+        (multiscale,) = _attributes(group, ngff)["multiscales"]
+        sizes = [
+            np.array(dataset["coordinateTransformations"][0]["scale"][-2:])
+            * zarr.open_array(group / dataset["path"], mode="r").shape[-2:]
+            for dataset in multiscale["datasets"]
+        ]
+        # Every level covers the slide.
+        assert np.allclose(sizes, np.array(slide.shape) * slide.mpp)
+        numbers.append(len(sizes))
+        assert len(model.members) >= len(sizes)
+    assert numbers[0] == numbers[1] == (2 if working else 3)
+
+
+@pytest.mark.parametrize("whence", ["estimated", "default"])
+@pytest.mark.parametrize("ngff", ["0.4", "0.5"])
+def test_a_pixel_size_that_is_not_from_the_file_is_marked(
+    tmp_path, prediction, slide, ngff, whence
+):
+    marked = replace(prediction, mpp_source=whence)
+    path = export_ome_zarr(marked, tmp_path / "a.zarr", slide=slide, ngff=ngff)
+    for group in (path, path / "labels" / "glands"):
+        (multiscale,) = _attributes(group, ngff)["multiscales"]
+        assert multiscale["metadata"]["pixel_size_source"] == whence
+        MODELS[ngff].Image.from_zarr(zarr.open_group(group, mode="r"))
+    assert read_labels(path).mpp_source == whence
+    assert read_labels(path).grid == prediction.grid
+
+
+def test_other_pixel_sizes_have_no_mark(tmp_path, prediction, slide):
+    for n, whence in enumerate((None, "given", "metadata")):
+        path = tmp_path / f"{n}.zarr"
+        export_ome_zarr(replace(prediction, mpp_source=whence), path, slide=slide)
+        assert "metadata" not in _attributes(path, "0.4")["multiscales"][0]
+        assert read_labels(path).mpp_source == "metadata"
 
 
 def test_probability_is_the_image_without_a_slide(tmp_path, prediction):
@@ -142,8 +197,6 @@ def test_failure_leaves_nothing_behind(tmp_path, prediction, monkeypatch):
 
 
 def test_another_slide_is_refused(tmp_path, prediction, slide):
-    from dataclasses import replace
-
     with pytest.raises(GlandsError, match="241×360 pixels, but slide 1 has 99×99"):
         export_ome_zarr(prediction, tmp_path / "a.zarr", slide=replace(slide, shape=(99, 99)))
     with pytest.raises(GlandsError, match=r"0\.6"):

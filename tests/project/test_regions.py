@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import shutil
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from napari_glands.errors import GlandsError
-from napari_glands.project import Project
+from napari_glands.project import Project, region_files
 from napari_glands.project.missing import find_missing, missing_images
 from napari_glands.project.region_files import read_regions
 from napari_glands.project.replacing import replaced_by
@@ -157,23 +158,111 @@ def test_whether_a_slide_is_large_is_known_without_opening_it(project, small_lim
     assert not is_large_entry(entry, FAST.updated("general", working_mpp=4))
 
 
-def test_annotations_of_qupath_become_regions(tmp_path):
-    def feature(*ring):
-        geometry = {"type": "Polygon", "coordinates": [[*ring, ring[0]]]}
-        return {"type": "Feature", "geometry": geometry, "properties": {}}
+def square(first, last):
+    ring = [[first, first], [last, first], [last, last], [first, last], [first, first]]
+    return {"type": "Polygon", "coordinates": [ring]}
 
-    triangle = feature([10.5, 20.2], [210.0, 20.2], [10.5, 199.5])
-    beyond = feature([450.0, 300.0], [700.0, 300.0], [700.0, 900.0])
-    outside = feature([900.0, 900.0], [990.0, 900.0], [990.0, 990.0])
+
+def feature(geometry, **properties):
+    return {"type": "Feature", "geometry": geometry, "properties": properties}
+
+
+def test_annotations_of_qupath_become_regions(tmp_path):
+    def ring(*points):
+        return feature({"type": "Polygon", "coordinates": [[*points, points[0]]]})
+
+    triangle = ring([10.5, 20.2], [210.0, 20.2], [10.5, 199.5])
+    beyond = ring([450.0, 300.0], [700.0, 300.0], [700.0, 900.0])
+    outside = ring([900.0, 900.0], [990.0, 900.0], [990.0, 990.0])
     file = tmp_path / "regions.geojson"
     collection = {"type": "FeatureCollection", "features": [triangle, beyond, outside]}
     expected = [Region(20, 10, 180, 200), Region(300, 450, 100, 50)]
     for data in (collection, collection["features"]):
         file.write_text(json.dumps(data))
-        assert read_regions(file, (400, 500)) == expected
+        with pytest.warns(UserWarning, match=r"1 object was passed over \(1 outside the slide\)"):
+            assert read_regions(file, (400, 500)) == expected
     file.write_text(json.dumps(outside))
     with pytest.raises(GlandsError, match="no annotation that lies on the slide"):
         read_regions(file, (400, 500))
     file.write_text("[1, 2]")
     with pytest.raises(GlandsError, match=r"regions\.geojson is not GeoJSON"):
+        read_regions(file, (400, 500))
+
+
+def test_what_is_no_annotation_with_an_area_is_passed_over_and_counted(tmp_path):
+    others = [
+        feature(None),
+        feature({"type": "Point", "coordinates": [5, 5]}),
+        feature({"type": "MultiPoint", "coordinates": [[5, 5], [6, 6]]}),
+        feature({"type": "LineString", "coordinates": [[5, 5], [90, 90]]}),
+        feature({"type": "Polygon", "coordinates": []}),
+        feature(square(1, 50), objectType="detection"),
+        feature(square(1, 50), objectType="cell"),
+    ]
+    file = tmp_path / "mixed.geojson"
+    file.write_text(json.dumps([*others, feature(square(20, 60), objectType="annotation")]))
+    said = r"mixed\.geojson: 7 objects were passed over \(5 without area, 2 not an annotation\)"
+    with pytest.warns(UserWarning, match=said):
+        assert read_regions(file, (400, 500)) == [Region(20, 20, 40, 40)]
+    file.write_text(json.dumps(others))
+    with pytest.raises(GlandsError, match=r"no annotation that lies.*5 without area"):
+        read_regions(file, (400, 500))
+
+
+@pytest.mark.parametrize(
+    "geometry",
+    [
+        square(20, 60),
+        {"type": "MultiPolygon", "coordinates": [
+            square(20, 30)["coordinates"], square(50, 60)["coordinates"]
+        ]},
+        {"type": "GeometryCollection", "geometries": [
+            {"type": "Point", "coordinates": [1, 1]},
+            square(20, 40),
+            {"type": "GeometryCollection", "geometries": [square(30, 60)]},
+        ]},
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, lambda content: b"\xef\xbb\xbf" + content])
+@pytest.mark.filterwarnings("error")
+def test_other_ways_to_write_an_area_are_read(tmp_path, geometry, pack):
+    file = tmp_path / "regions.geojson.gz"
+    for data in (geometry, feature(geometry)):
+        file.write_bytes(pack(json.dumps(data).encode()))
+        assert read_regions(file, (400, 500)) == [Region(20, 20, 40, 40)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "null", "5", "{}", "[null]", '{"type": "FeatureCollection"}',
+        "[" * 100_000,
+        '[{"geometry": 5}]',
+        '[{"geometry": {"type": "Polygon"}}]',
+        '[{"geometry": {"type": "Blob", "coordinates": []}}]',
+        '[{"geometry": {"type": "Polygon", "coordinates": [["a"]]}}]',
+        *(
+            f'[{{"type": "Polygon", "coordinates": [[[{x}, 1], [9, 1], [9, 9], [{x}, 1]]]}}]'
+            for x in ("NaN", "1e300", "1e999")
+        ),
+        '{"type": "Feature", "geometry": {"type": "Polygon", "coordinates": '
+        + "[" * 500 + "]" * 500 + "}}",
+    ],
+)  # fmt: skip
+def test_damaged_region_files_are_refused_in_a_sentence(tmp_path, text):
+    file = tmp_path / "regions.geojson"
+    file.write_text(text)
+    with pytest.raises(GlandsError, match=r"regions\.geojson is not GeoJSON.*export them"):
+        read_regions(file, (400, 500))
+
+
+def test_region_files_are_bounded(tmp_path, monkeypatch):
+    monkeypatch.setattr(region_files, "_MOST_BYTES", 2_000_000)
+    file = tmp_path / "regions.geojson.gz"
+    file.write_bytes(gzip.compress(b" " * 2_000_001))
+    with pytest.raises(GlandsError, match="more than 2 MB"):
+        read_regions(file, (400, 500))
+    file.write_bytes(file.read_bytes()[:-20])
+    monkeypatch.undo()
+    with pytest.raises(GlandsError, match="is damaged"):
         read_regions(file, (400, 500))

@@ -19,6 +19,8 @@ import pytest
 from qtpy.QtCore import QEvent, QPoint, Qt
 from qtpy.QtWidgets import QApplication, QMessageBox
 
+# Takes seconds to load: not while a test looks at how fast the window answers.
+import napari_glands.segmentation.training  # noqa: F401
 from napari_glands.exterior import ClusterEvidence, ExteriorMap
 from napari_glands.priors import Prior, Priors
 from napari_glands.segmentation.result import Prediction

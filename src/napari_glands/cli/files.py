@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -127,6 +126,8 @@ def export_project(
     cancel: CancelToken,
 ) -> list[str]:
     """Write the predictions of a project, or of `only` some slides; return the files."""
+    from napari_glands.export import file_name
+
     wanted = [e for e in project.slides if not only or {e.id, e.name} & set(only)]
     unknown = set(only) - {word for e in wanted for word in (e.id, e.name)}
     if unknown:
@@ -138,14 +139,14 @@ def export_project(
     if missing:
         note(f"Warning: left out, because they have no prediction: {', '.join(missing)}")
     predicted = (e for e in project.slides if project.facts(e.id, "prediction") is not None)
-    names = Counter(entry.name.casefold() for entry in predicted)
+    names = Counter(file_name(entry.name).casefold() for entry in predicted)
     written: list[str] = []
     for n, entry in enumerate(entries):
         cancel.check()
         prediction, slide = project.load_prediction(entry.id), project.slide(entry.id)
-        # Two images of one name must not share a file, and a layer's name may not be a file's.
-        plain = names[entry.name.casefold()] == 1 and re.fullmatch(r"[\w() .,+-]+", entry.name)
-        named = Named(slide, entry.name if plain else entry.id)
+        name = file_name(entry.name)
+        # Two images of one name must not share a file.
+        named = Named(slide, name if names[name.casefold()] == 1 else entry.id)
         files = export_all(
             prediction, named, out, settings, formats=formats, overwrite=overwrite, cancel=cancel
         )
@@ -194,9 +195,15 @@ def write(
     cancel: CancelToken | None = None,
 ) -> list[Path]:
     """Write a prediction in one format, in files named after the slide; return them."""
-    from napari_glands.export import export_csv, export_geojson, export_ome_zarr, export_png
+    from napari_glands.export import (
+        export_csv,
+        export_geojson,
+        export_ome_zarr,
+        export_png,
+        file_name,
+    )
 
-    name = slide.name
+    name = file_name(slide.name)
     writers: dict[Format, Callable[[], list[Path]]] = {
         Format.OME_ZARR: lambda: [
             export_ome_zarr(
@@ -221,7 +228,12 @@ def write(
         ],
         Format.CSV: lambda: [
             export_csv(
-                prediction, out / f"{name}.csv", overwrite=overwrite, table=table, cancel=cancel
+                prediction,
+                out / f"{name}.csv",
+                style=settings.export.csv_style,
+                overwrite=overwrite,
+                table=table,
+                cancel=cancel,
             )
         ],
         Format.PNG: lambda: list(

@@ -9,8 +9,9 @@ from napari_glands.export.labels import (
     read_labels,
     write_labels,
 )
+from napari_glands.export.names import file_name
 from napari_glands.export.omezarr import export_ome_zarr, write_image
-from napari_glands.export.png import PngFiles, export_png, file_name
+from napari_glands.export.png import PngFiles, export_png
 from napari_glands.export.polygons import gland_polygons
 from napari_glands.export.source import SlidePixels
 from napari_glands.export.table import export_csv

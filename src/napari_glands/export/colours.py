@@ -10,6 +10,7 @@ __all__ = ["RGBA", "label_colours"]
 RGBA = tuple[int, int, int, int]
 
 _GOLDEN = 0.618034  # steps of the golden ratio never come back to a hue that was near
+_PERIOD = 1 << 20  # larger values leave no digits for the hue
 
 
 def label_colours(values: Iterable[int]) -> dict[int, RGBA]:
@@ -23,5 +24,5 @@ def label_colours(values: Iterable[int]) -> dict[int, RGBA]:
 def _colour(value: int) -> RGBA:
     # Lightness varies too, for eyes that do not tell all hues apart.
     brightness = (1.0, 0.75, 0.9)[value % 3]
-    red, green, blue = hsv_to_rgb(value * _GOLDEN % 1, 0.75, brightness)
+    red, green, blue = hsv_to_rgb(value % _PERIOD * _GOLDEN % 1, 0.75, brightness)
     return round(255 * red), round(255 * green), round(255 * blue), 255

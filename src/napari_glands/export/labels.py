@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import zarr
@@ -22,6 +22,9 @@ from napari_glands.slides.blocks import is_large
 from napari_glands.slides.grid import Grid
 from napari_glands.slides.objects import ArrayLike, label_values
 from napari_glands.slides.watching import watched
+
+if TYPE_CHECKING:
+    from napari_glands.segmentation.result import SizeSource
 
 __all__ = [
     "StoredLabels",
@@ -49,6 +52,13 @@ class StoredLabels:
         Properties of each label value.
     colours
         Colour of each label value.
+    mpp_source
+        Where the pixel size comes from, as their image says, where there is one:
+        ``"metadata"``, or ``"estimated"`` or ``"default"`` where the file says so; ``"unknown"``
+        where its lengths have no unit: the grid's, which speak of µm, are the file's numbers then.
+    of_slide
+        Whether it is known how large the pixels of their slide are: not, where the image beside
+        the labels only stands for the slide, and has the pixels of the labels.
     """
 
     labels: ArrayLike
@@ -56,6 +66,8 @@ class StoredLabels:
     properties: dict[int, dict[str, Any]]
     colours: dict[int, RGBA]
     levels: tuple[zarr.Array, ...] = ()
+    mpp_source: SizeSource = "metadata"
+    of_slide: bool = True
 
 
 def write_labels(
@@ -67,10 +79,12 @@ def write_labels(
     properties: Mapping[int, Mapping[str, Any]] | None = None,
     colors: Mapping[int, tuple[int, int, int, int]] | None = None,
     ngff: str | None = None,
+    mpp_source: SizeSource | None = None,
 ) -> None:
     """Write a label image into an OME-Zarr group, as ``labels/<name>`` with a pyramid.
 
-    A label image of that name is replaced: readers see the old or the new one, never a mixture.
+    It has as many levels as the group's image, where there is one, as the specification asks. A
+    label image of that name is replaced: readers see the old or the new one, never a mixture.
 
     Parameters
     ----------
@@ -89,6 +103,8 @@ def write_labels(
         Colours and properties are written for the same values: all that occur anywhere.
     ngff
         ``"0.4"`` or ``"0.5"``; without it that of the group, or 0.4 for a new one.
+    mpp_source
+        Where the pixel size of `grid` comes from; None where nobody says.
 
     Raises
     ------
@@ -102,7 +118,8 @@ def write_labels(
     with written_aside(group / "labels" / name, overwrite=True) as aside:
         zarr_ngff.create_group(group, version)
         container = zarr_ngff.create_group(group / "labels", version)
-        _write(aside, labels, values, grid, properties or {}, colors or {}, version, name)
+        look = _Look(name, values, properties or {}, colors or {}, mpp_source)
+        _write(aside, labels, grid, look, version, levels=_image_levels(group))
     _list(container, name)
 
 
@@ -113,12 +130,16 @@ def put_labels(
     grid: Grid,
     properties: Mapping[int, Mapping[str, Any]],
     version: zarr_ngff.Version,
+    *,
+    mpp_source: SizeSource | None = None,
     cancel: CancelToken | None = None,
 ) -> None:
     """Write labels into a group that nobody reads yet: like `write_labels`, but in place."""
     container = zarr_ngff.create_group(group / "labels", version)
     values = _checked(watched(labels, cancel), name, grid)
-    _write(group / "labels" / name, labels, values, grid, properties, {}, version, cancel=cancel)
+    look = _Look(name, values, properties, {}, mpp_source)
+    levels = _image_levels(group)
+    _write(group / "labels" / name, labels, grid, look, version, levels=levels, cancel=cancel)
     _list(container, name)
 
 
@@ -152,44 +173,65 @@ def build_label_pyramid(
     assert isinstance(labels, zarr.Array)
     values = _checked(watched(labels, cancel), folder.name, grid, side)
     grids = add_levels(group, grid, "labels", cancel=cancel, side=side)
-    _describe(group, folder.name, grids, values, properties or {}, colors or {})
+    _describe(group, grids, _Look(folder.name, values, properties or {}, colors or {}))
+
+
+@dataclass(frozen=True, eq=False)
+class _Look:
+    """What is said about a label image in which these values occur."""
+
+    name: str
+    values: np.ndarray
+    properties: Mapping[int, Mapping[str, Any]]
+    colors: Mapping[int, tuple[int, int, int, int]]
+    mpp_source: SizeSource | None = None
 
 
 def _write(
     folder: Path,
     labels: ArrayLike,
-    values: np.ndarray,
     grid: Grid,
-    properties: Mapping[int, Mapping[str, Any]],
-    colors: Mapping[int, tuple[int, int, int, int]],
+    look: _Look,
     version: zarr_ngff.Version,
-    name: str | None = None,
+    *,
+    levels: int | None = None,
     cancel: CancelToken | None = None,
 ) -> None:
     """Write pyramid and metadata of one label image."""
     group = zarr_ngff.create_group(folder, version)
-    grids = write_pyramid(group, labels, grid, "labels", cancel=cancel)
-    _describe(group, name or folder.name, grids, values, properties, colors)
+    grids = write_pyramid(group, labels, grid, "labels", levels=levels, cancel=cancel)
+    _describe(group, grids, look)
 
 
-def _describe(
-    group: zarr.Group,
-    name: str,
-    grids: list[Grid],
-    values: np.ndarray,
-    properties: Mapping[int, Mapping[str, Any]],
-    colors: Mapping[int, tuple[int, int, int, int]],
-) -> None:
-    """Write the metadata of a label image in whose levels these values occur."""
+def _describe(group: zarr.Group, grids: list[Grid], look: _Look) -> None:
+    """Write the metadata of a label image whose levels lie on these grids."""
     version = zarr_ngff.version_of(group)
-    named = sorted({int(v) for v in values if v} | {*properties} | {*colors})
+    named = sorted({int(v) for v in look.values if v} | {*look.properties} | {*look.colors})
     zarr_ngff.update_attributes(
         group,
         {
-            **zarr_ngff.multiscale_metadata(version, name, grids, 2),
-            "image-label": _image_label(named, properties, colors, version),
+            **zarr_ngff.multiscale_metadata(version, look.name, grids, 2, look.mpp_source),
+            "image-label": _image_label(named, look.properties, look.colors, version),
         },
     )
+
+
+def _image_of(group: Path) -> dict[str, Any] | None:
+    """Return the multiscale of the image in a group; None where there is no image."""
+    if not any((group / mark).exists() for mark in (".zgroup", "zarr.json")):
+        return None
+    multiscales = zarr_ngff.attributes(zarr_ngff.open_group(group, "r")).get("multiscales")
+    try:
+        return zarr_ngff.finest_first(multiscales[0]) if multiscales else None
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise GlandsError(
+            f"The image in {group} is damaged (its 'multiscales' are none): export it again."
+        ) from error
+
+
+def _image_levels(group: Path) -> int | None:
+    image = _image_of(group)
+    return len(image["datasets"]) if image else None
 
 
 def _list(container: zarr.Group, name: str) -> None:
@@ -230,15 +272,18 @@ def _stored(folder: Path) -> StoredLabels:
     """Read the label image in a folder."""
     group = zarr.open_group(str(folder), mode="r")
     metadata = zarr_ngff.attributes(group)
-    multiscale = metadata["multiscales"][0]
+    multiscale = zarr_ngff.finest_first(metadata["multiscales"][0])
     image_label = metadata.get("image-label", {})
     levels: list[Any] = [group[dataset["path"]] for dataset in multiscale["datasets"]]
     large = len(levels[0].shape) == 2 and is_large(levels[0].shape)
     labels = levels[0] if large else _plane(np.asarray(levels[0][...]))
+    image = _image_of(folder.parent.parent)
+    slide_mpp = None if image is None else _image_pixel(folder.parent.parent, image)
+    grid = zarr_ngff.grid_of(multiscale, (labels.shape[0], labels.shape[1]), slide_mpp)
     return StoredLabels(
         labels=labels,
         levels=tuple(levels) if large else (),
-        grid=zarr_ngff.grid_of(multiscale, (labels.shape[0], labels.shape[1])),
+        grid=grid,
         properties={
             entry["label-value"]: {k: v for k, v in entry.items() if k != "label-value"}
             for entry in image_label.get("properties") or []
@@ -248,7 +293,16 @@ def _stored(folder: Path) -> StoredLabels:
             for entry in image_label.get("colors") or []
             if entry.get("rgba")
         },
+        mpp_source=zarr_ngff.size_source(image or multiscale),
+        of_slide=image is None or zarr_ngff.shows_slide(image) or grid.downsample != (1, 1),
     )
+
+
+def _image_pixel(group: Path, image: Mapping[str, Any]) -> float:
+    """Return µm per level-0 pixel of the slide that the image of a group shows."""
+    array = zarr_ngff.open_group(group, "r")[image["datasets"][0]["path"]]
+    assert isinstance(array, zarr.Array)
+    return zarr_ngff.grid_of(image, (array.shape[-2], array.shape[-1])).slide_mpp
 
 
 def _checked(labels: ArrayLike, name: str, grid: Grid, side: int | None = None) -> np.ndarray:

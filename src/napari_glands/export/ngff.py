@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numcodecs
 import numpy as np
@@ -17,6 +17,10 @@ from zarr.codecs import BloscCodec, BloscShuffle
 
 from napari_glands.errors import GlandsError
 from napari_glands.slides.grid import Grid
+from napari_glands.slides.pixel_size import to_micrometres
+
+if TYPE_CHECKING:
+    from napari_glands.segmentation.result import SizeSource
 
 __all__ = [
     "CHUNK",
@@ -26,10 +30,13 @@ __all__ = [
     "check_version",
     "create_group",
     "create_level",
+    "finest_first",
     "grid_of",
     "level_grids",
     "multiscale_metadata",
     "open_group",
+    "shows_slide",
+    "size_source",
     "update_attributes",
     "version_of",
 ]
@@ -41,8 +48,11 @@ CHUNK = 512
 """Side of a chunk in pixels."""
 
 _SLIDE_PIXEL = "slide_pixel_um"
+_SIZE_SOURCE = "pixel_size_source"
+_SHOWS, _PROBABILITY = "shows", "gland probability"
+_MARKED: tuple[SizeSource, ...] = ("estimated", "default")
+_ROUNDING = 1e-6  # of pixel sizes that are meant to be the same
 _SMALLEST = 512  # levels are added until the longer side is not above this
-_TO_UM = {"nanometer": 1e-3, "micrometer": 1.0, "millimeter": 1e3, "centimeter": 1e4, "meter": 1e6}
 
 
 def check_version(ngff: str) -> Version:
@@ -59,10 +69,13 @@ def check_version(ngff: str) -> Version:
     raise GlandsError(f"OME-Zarr version {ngff!r} is not known: choose {' or '.join(VERSIONS)}.")
 
 
-def level_grids(grid: Grid) -> list[Grid]:
-    """Return the grids of a pyramid, the finest first; all cover the whole slide."""
+def level_grids(grid: Grid, levels: int | None = None) -> list[Grid]:
+    """Return the grids of a pyramid, the finest first; all cover the whole slide.
+
+    Without `levels` there are as many as it takes to come to a small one.
+    """
     grids = [grid]
-    while max(grids[-1].shape) > _SMALLEST:
+    while len(grids) < levels if levels else max(grids[-1].shape) > _SMALLEST:
         rows, columns = grids[-1].shape
         shape = (max(1, round(rows / 2)), max(1, round(columns / 2)))
         grids.append(Grid(shape, grid.slide_shape, grid.slide_mpp, grid.origin))
@@ -74,8 +87,8 @@ def create_group(path: str | Path, ngff: Version) -> zarr.Group:
     return zarr.open_group(str(path), mode="a", zarr_format=2 if ngff == "0.4" else 3)
 
 
-def open_group(path: str | Path) -> zarr.Group:
-    """Open an existing group for reading and writing.
+def open_group(path: str | Path, mode: Literal["r", "r+"] = "r+") -> zarr.Group:
+    """Open an existing group, for reading and writing unless said otherwise.
 
     Raises
     ------
@@ -83,7 +96,7 @@ def open_group(path: str | Path) -> zarr.Group:
         When there is none.
     """
     try:
-        return zarr.open_group(str(path), mode="r+")
+        return zarr.open_group(str(path), mode=mode)
     except (FileNotFoundError, ValueError, NotADirectoryError) as error:
         raise GlandsError(f"{path} is not an OME-Zarr folder.") from error
 
@@ -146,7 +159,13 @@ def create_level(
 
 
 def multiscale_metadata(
-    version: Version, name: str, grids: Sequence[Grid], ndim: int
+    version: Version,
+    name: str,
+    grids: Sequence[Grid],
+    ndim: int,
+    mpp_source: SizeSource | None = None,
+    *,
+    is_probability: bool = False,
 ) -> dict[str, Any]:
     """Return the metadata ``multiscales`` of a pyramid: its scales, translations and units.
 
@@ -160,23 +179,60 @@ def multiscale_metadata(
         How each level lies on the slide. The origin is the centre of the slide's first pixel.
     ndim
         2 for (y, x), 3 for (c, y, x).
+    mpp_source
+        Where the pixel size comes from. One that is estimated or assumed is marked as such in the
+        ``metadata``; of one that is not known the axes have no unit.
+    is_probability
+        Whether it stands for a slide that was not at hand, and is marked as such.
     """
+    space = {"type": "space"} | ({} if mpp_source == "unknown" else {"unit": "micrometer"})
     axes = [
-        {"name": axis, "type": "channel"}
-        if axis == "c"
-        else {"name": axis, "type": "space", "unit": "micrometer"}
-        for axis in _axes(ndim)
+        {"name": axis, **({"type": "channel"} if axis == "c" else space)} for axis in _axes(ndim)
     ]
     datasets = [
         {"path": str(number), "coordinateTransformations": _transformations(grid, ndim)}
         for number, grid in enumerate(grids)
     ]
     multiscale: dict[str, Any] = {"name": name, "axes": axes, "datasets": datasets}
+    more: dict[str, Any] = {}
     if grids[0].origin != (0, 0):  # from scale and translation alone it could not be told
-        multiscale["metadata"] = {_SLIDE_PIXEL: grids[0].slide_mpp}
+        more[_SLIDE_PIXEL] = grids[0].slide_mpp
+    if mpp_source in _MARKED:
+        more[_SIZE_SOURCE] = mpp_source
+    if is_probability:
+        more[_SHOWS] = _PROBABILITY
+    if more:
+        multiscale["metadata"] = more
     if version == "0.4":
         multiscale["version"] = "0.4"
     return {"multiscales": [multiscale]}
+
+
+def finest_first(multiscale: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a multiscale with its finest level first, in whatever order the file lists them."""
+
+    def pixel(dataset: Mapping[str, Any]) -> float:
+        transforms = dataset.get("coordinateTransformations") or []
+        scales = [np.prod(t["scale"][-2:]) for t in transforms if t["type"] == "scale"]
+        return float(np.prod(scales))
+
+    return {**multiscale, "datasets": sorted(multiscale["datasets"], key=pixel)}
+
+
+def shows_slide(multiscale: Mapping[str, Any]) -> bool:
+    """Whether an image is of a slide, and not what stands for one that was not at hand."""
+    marks = multiscale.get("metadata")
+    return not (isinstance(marks, Mapping) and marks.get(_SHOWS) == _PROBABILITY)
+
+
+def size_source(multiscale: Mapping[str, Any]) -> SizeSource:
+    """Return where the pixel size of a multiscale comes from, as far as the file says."""
+    axes = [axis for axis in multiscale.get("axes") or [] if isinstance(axis, Mapping)]
+    if not all(to_micrometres(1, axis.get("unit") or "") for axis in axes[-2:]) or not axes:
+        return "unknown"
+    marks = multiscale.get("metadata")
+    mark = marks.get(_SIZE_SOURCE) if isinstance(marks, Mapping) else None
+    return next((source for source in _MARKED if source == mark), "metadata")
 
 
 def _axes(ndim: int) -> list[str]:
@@ -192,7 +248,9 @@ def _transformations(grid: Grid, ndim: int) -> list[dict[str, Any]]:
     ]
 
 
-def grid_of(multiscale: Mapping[str, Any], shape: tuple[int, int]) -> Grid:
+def grid_of(
+    multiscale: Mapping[str, Any], shape: tuple[int, int], slide_mpp: float | None = None
+) -> Grid:
     """Recover the grid of a multiscale's finest level.
 
     The size of the slide's pixels follows from scale and translation, since array and slide share
@@ -204,31 +262,58 @@ def grid_of(multiscale: Mapping[str, Any], shape: tuple[int, int]) -> Grid:
         One entry of the metadata ``multiscales``.
     shape
         Rows and columns of its finest level.
+    slide_mpp
+        µm per level-0 pixel of the slide, where that is known from elsewhere: of labels, from
+        their image. Without a translation, the upper left corners of labels and image coincide.
+
+    Raises
+    ------
+    ValueError
+        When scale or translation are no lengths.
     """
-    axes = multiscale.get("axes", [])
+    scale, shift = _scale_and_shift(multiscale)
+    stated = (multiscale.get("metadata") or {}).get(_SLIDE_PIXEL)
+    if stated:
+        return _placed(shape, scale, np.zeros(2) if shift is None else shift, float(stated))
+    own = _slide_pixel(scale, np.zeros(2) if shift is None else shift)
+    if slide_mpp is None or abs(own / slide_mpp - 1) < _ROUNDING:
+        rows, columns = (
+            max(1, round(size * step / own)) for size, step in zip(shape, scale, strict=True)
+        )
+        return Grid(shape, (rows, columns), own)
+    return _placed(shape, scale, (scale - slide_mpp) / 2 if shift is None else shift, slide_mpp)
+
+
+def _scale_and_shift(multiscale: Mapping[str, Any]) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return scale and translation (y, x) in µm of the finest level; None without translation."""
+    axes = multiscale.get("axes") or []
     ndim = max(len(axes), 2)
-    scale, translation = np.ones(ndim), np.zeros(ndim)
+    scale, shift, shifted = np.ones(ndim), np.zeros(ndim), False
     for transform in [
-        *multiscale["datasets"][0].get("coordinateTransformations", []),
-        *multiscale.get("coordinateTransformations", []),
+        *(multiscale["datasets"][0].get("coordinateTransformations") or []),
+        *(multiscale.get("coordinateTransformations") or []),
     ]:
         if transform["type"] == "scale":
-            scale, translation = scale * transform["scale"], translation * transform["scale"]
+            factors = np.asarray(transform["scale"], float)
+            scale, shift = scale * factors, shift * factors
         elif transform["type"] == "translation":
-            translation = translation + transform["translation"]
-    units = [_TO_UM.get(axis.get("unit"), 1.0) for axis in axes] or [1.0] * ndim
-    scale_um, translation_um = (scale * units)[-2:], (translation * units)[-2:]
-    slide_mpp = (multiscale.get("metadata") or {}).get(_SLIDE_PIXEL)
-    if slide_mpp:
-        origin = (translation_um - (scale_um - slide_mpp) / 2) / slide_mpp
-        extent = np.array(shape) * scale_um / slide_mpp
-        (height, width), (top, left) = _whole(extent), _whole(origin)
-        return Grid(shape, (height, width), slide_mpp, (top, left))
-    slide_mpp = _slide_pixel(scale_um, translation_um)
-    rows, columns = (
-        max(1, round(size * step / slide_mpp)) for size, step in zip(shape, scale_um, strict=True)
-    )
-    return Grid(shape, (rows, columns), slide_mpp)
+            shift, shifted = shift + np.asarray(transform["translation"], float), True
+    units = [
+        (to_micrometres(1, axis.get("unit") or "") if isinstance(axis, Mapping) else None) or 1.0
+        for axis in axes
+    ] or [1.0] * ndim
+    scale_um, shift_um = (scale * units)[-2:], (shift * units)[-2:]
+    if not (np.isfinite(scale_um).all() and (scale_um > 0).all() and np.isfinite(shift_um).all()):
+        raise ValueError("its scale or translation is not a length")
+    return scale_um, shift_um if shifted else None
+
+
+def _placed(shape: tuple[int, int], scale: np.ndarray, shift: np.ndarray, slide_mpp: float) -> Grid:
+    """Return the grid of an array with a scale and translation in µm on a slide."""
+    origin = (shift - (scale - slide_mpp) / 2) / slide_mpp
+    extent = np.array(shape) * scale / slide_mpp
+    (height, width), (top, left) = _whole(extent), _whole(origin)
+    return Grid(shape, (height, width), slide_mpp, (top, left))
 
 
 def _whole(values: np.ndarray) -> list[float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from napari_glands.export.aside import written_aside
 from napari_glands.export.labels import put_labels
 from napari_glands.export.pyramids import write_pyramid
 from napari_glands.export.source import Pixels, SlidePixels, picture_grid
+from napari_glands.export.units import in_known_units
 from napari_glands.measurement import measure
 from napari_glands.progress import CancelToken
 from napari_glands.slides.grid import Grid
@@ -20,7 +22,7 @@ from napari_glands.slides.objects import ArrayLike
 if TYPE_CHECKING:
     import pandas as pd
 
-    from napari_glands.segmentation.result import Prediction
+    from napari_glands.segmentation.result import Prediction, SizeSource
 
 __all__ = ["export_ome_zarr", "write_image"]
 
@@ -38,8 +40,9 @@ def export_ome_zarr(
     """Write an OME-Zarr image with the glands as ``labels/glands``.
 
     Scale and translation of image and labels are in µm from the centre of the slide's first
-    pixel, so that they lie on each other, and on the slide, whatever their resolutions. The
-    labels carry a colour and the measurements of each gland as properties.
+    pixel, so that they lie on each other, and on the slide, whatever their resolutions. They have
+    as many levels as each other. The labels carry a colour and the measurements of each gland as
+    properties. A pixel size that is only estimated or assumed is marked as such.
 
     Parameters
     ----------
@@ -78,10 +81,21 @@ def export_ome_zarr(
         grid = picture_grid(prediction, slide)
         image = SlidePixels(slide, grid)
     table = measure(prediction, cancel=cancel) if table is None else table
-    properties = _properties(table)
+    source = prediction.mpp_source
+    levels = _levels(grid, prediction.grid)
+    look = _Look(prediction.slide_name, source, levels, is_probability=slide is None)
     with written_aside(path, overwrite=overwrite) as aside:
-        _write_image(aside, image, grid, prediction.slide_name, version, cancel)
-        put_labels(aside, "glands", prediction.glands, prediction.grid, properties, version, cancel)
+        _write_image(aside, image, grid, look, version, cancel)
+        put_labels(
+            aside,
+            "glands",
+            prediction.glands,
+            prediction.grid,
+            _properties(in_known_units(table, source)),
+            version,
+            mpp_source=source,
+            cancel=cancel,
+        )
     return path
 
 
@@ -93,6 +107,7 @@ def write_image(
     name: str,
     ngff: str = "0.4",
     overwrite: bool = False,
+    mpp_source: SizeSource | None = None,
 ) -> None:
     """Write an OME-Zarr image with a pyramid.
 
@@ -111,6 +126,8 @@ def write_image(
         ``"0.4"`` or ``"0.5"``.
     overwrite
         Whether an existing OME-Zarr folder may be replaced.
+    mpp_source
+        Where the pixel size of `grid` comes from; None where nobody says.
 
     Raises
     ------
@@ -122,24 +139,46 @@ def write_image(
         planes: ArrayLike = pixels
         if isinstance(pixels, np.ndarray) and pixels.ndim == 3:
             planes = np.moveaxis(pixels, -1, 0)
-        _write_image(aside, planes, grid, name, version)
+        _write_image(aside, planes, grid, _Look(name, mpp_source), version)
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What is said about an image, and the number of its levels, as many as needed for None."""
+
+    name: str
+    mpp_source: SizeSource | None
+    levels: int | None = None
+    is_probability: bool = False
+
+
+def _levels(*grids: Grid) -> int:
+    """Return how many levels it takes until all of several pyramids end with a small one."""
+    return max(len(zarr_ngff.level_grids(grid)) for grid in grids)
 
 
 def _write_image(
     path: Path,
     pixels: ArrayLike,
     grid: Grid,
-    name: str,
+    look: _Look,
     version: zarr_ngff.Version,
     cancel: CancelToken | None = None,
 ) -> None:
     """Write (y, x) or (c, y, x) pixels with their pyramid and metadata."""
     group, ndim = zarr_ngff.create_group(path, version), len(pixels.shape)
-    grids = write_pyramid(group, pixels, grid, "image", cancel=cancel)
+    grids = write_pyramid(group, pixels, grid, "image", levels=look.levels, cancel=cancel)
     zarr_ngff.update_attributes(
         group,
         {
-            **zarr_ngff.multiscale_metadata(version, name, grids, ndim),
+            **zarr_ngff.multiscale_metadata(
+                version,
+                look.name,
+                grids,
+                ndim,
+                look.mpp_source,
+                is_probability=look.is_probability,
+            ),
             "omero": {"channels": _channels(ndim, pixels.dtype)},
         },
     )

@@ -35,7 +35,11 @@ def gland_polygons(labels: ArrayLike, grid: Grid) -> dict[int, BaseGeometry]:
 
 
 def traced(
-    labels: ArrayLike, grid: Grid, side: int | None = None
+    labels: ArrayLike,
+    grid: Grid,
+    side: int | None = None,
+    *,
+    placement: np.ndarray | None = None,
 ) -> Iterator[tuple[int, BaseGeometry]]:
     """Trace label by label, like `gland_polygons`, holding one block of the image at a time.
 
@@ -45,6 +49,9 @@ def traced(
         As for `gland_polygons`.
     side
         Side of a block in pixels; without it, what fits in memory is one.
+    placement
+        Matrix (3, 3) that takes (x, y, 1) in pixels of the labels to level-0 pixels; without it,
+        the grid says where they lie.
 
     Yields
     ------
@@ -54,6 +61,7 @@ def traced(
         Of that label.
     """
     objects = object_boxes(labels, side)
+    placement = _placement(grid) if placement is None else placement
     for window, index in owned_windows(objects, grid.shape, side):
         numbers = objects_in(labels, window, objects.labels[index])
         for number, i in enumerate(index, start=1):
@@ -61,14 +69,19 @@ def traced(
             rows = slice(top - window.y, bottom - window.y)
             columns = slice(left - window.x, right - window.x)
             outline = _outline(numbers[rows, columns] == number, top, left)
-            yield int(objects.labels[i]), _on_slide(outline, grid)
+            yield int(objects.labels[i]), _on_slide(outline, placement)
 
 
-def _on_slide(outline: BaseGeometry, grid: Grid) -> BaseGeometry:
-    """Bring an outline from pixels of a grid to pixels of level 0."""
+def _placement(grid: Grid) -> np.ndarray:
+    """Return the matrix that takes (x, y, 1) in pixels of a grid to pixels of level 0."""
     (down, right), (top, left) = grid.downsample, grid.origin
+    return np.array([[right, 0, left], [0, down, top], [0, 0, 1]], float)
+
+
+def _on_slide(outline: BaseGeometry, placement: np.ndarray) -> BaseGeometry:
+    """Bring an outline from pixels of a label image to pixels of level 0."""
     return shapely.orient_polygons(
-        shapely.transform(outline, lambda xy: xy * (right, down) + (left, top))
+        shapely.transform(outline, lambda xy: xy @ placement[:2, :2].T + placement[:2, 2])
     )
 
 

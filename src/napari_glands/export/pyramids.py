@@ -28,6 +28,7 @@ def write_pyramid(
     grid: Grid,
     kind: Kind,
     *,
+    levels: int | None = None,
     cancel: CancelToken | None = None,
     side: int | None = None,
 ) -> list[Grid]:
@@ -46,6 +47,8 @@ def write_pyramid(
     kind
         ``"labels"``: coarser levels take the value at the centre of each pixel; ``"image"``: they
         are averaged.
+    levels
+        How many levels to write; without it, as many as it takes to come to a small one.
     cancel
         Cancel request, looked at between blocks.
     side
@@ -61,7 +64,7 @@ def write_pyramid(
     for block in blocks(grid.shape, side or block_side(grid.shape), 0):
         place = (..., *block.core.slices)
         finest[place] = np.asarray(source[place])
-    return add_levels(group, grid, kind, cancel=cancel, side=side)
+    return add_levels(group, grid, kind, levels=levels, cancel=cancel, side=side)
 
 
 def add_levels(
@@ -69,6 +72,7 @@ def add_levels(
     grid: Grid,
     kind: Kind,
     *,
+    levels: int | None = None,
     cancel: CancelToken | None = None,
     side: int | None = None,
 ) -> list[Grid]:
@@ -76,7 +80,7 @@ def add_levels(
 
     Parameters
     ----------
-    group, grid, kind, cancel, side
+    group, grid, kind, levels, cancel, side
         As for `write_pyramid`.
 
     Returns
@@ -84,15 +88,15 @@ def add_levels(
     list of Grid
         How each level lies on the slide, that of the finest first.
     """
-    grids = ngff.level_grids(grid)
-    levels = [_array(group, 0)]
+    grids = ngff.level_grids(grid, levels)
+    arrays = [_array(group, 0)]
     for number, level in enumerate(grids[1:], start=1):
-        shape = (*levels[0].shape[:-2], *level.shape)
-        levels.append(ngff.create_level(group, number, shape, levels[0].dtype))
+        shape = (*arrays[0].shape[:-2], *level.shape)
+        arrays.append(ngff.create_level(group, number, shape, arrays[0].dtype))
     if kind == "labels":
-        _take_nearest(levels, cancel, side)
+        _take_nearest(arrays, cancel, side)
     else:
-        _average(levels, cancel, side)
+        _average(arrays, cancel, side)
     return grids
 
 

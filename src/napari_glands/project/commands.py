@@ -271,7 +271,7 @@ def export_python(
         f"slide=slide{more})",
         "geojson": 'ng.export_geojson(prediction, place + ".geojson", '
         f"classification={options.classification!r}{more})",
-        "csv": f'ng.export_csv(prediction, place + ".csv"{more})',
+        "csv": f'ng.export_csv(prediction, place + ".csv", style={options.csv_style!r}{more})',
         "png": "ng.export_png(prediction, os.path.dirname(place), slide, "
         f"name=os.path.basename(place){more})",
     }

@@ -6,6 +6,7 @@ import math
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
@@ -668,7 +669,8 @@ class Project:
 
         Its glands are those that count: without what the user rejected, and what is doubtful.
         """
-        return self._loaded(SlideStore.load_prediction, slide_id, "prediction")
+        loaded = self._loaded(SlideStore.load_prediction, slide_id, "prediction")
+        return replace(loaded, mpp_source=self.entry(slide_id).mpp_source)
 
     def load_glands(self, slide_id: str) -> Glands:
         """Load all glands of a slide with their states, like `load_exterior`.

@@ -52,7 +52,14 @@ def make_slide_group(folder: Path, slide: Slide, *, copied: bool, source: str) -
         from napari_glands.export import SlidePixels, write_image
 
         grid = slide.grid(slide.mpp)
-        write_image(folder, SlidePixels(slide, grid), grid, name=slide.name, ngff="0.4")
+        write_image(
+            folder,
+            SlidePixels(slide, grid),
+            grid,
+            name=slide.name,
+            ngff="0.4",
+            mpp_source=slide.mpp_source,
+        )
     make_group(folder)
     path = folder / ".zattrs"
     attributes = read_json(path) if path.exists() else {}

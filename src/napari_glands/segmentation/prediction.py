@@ -135,7 +135,9 @@ def predict(
     glands = gland_instances(probability, grid, settings.predict)
     report(Event("predict", 1.0, f"{glands.max()} glands in {slide.name}"))
     name = f"{model.name}@{model.checksum}"
-    return Prediction(slide.id, slide.name, grid, probability, glands, name, settings)
+    return Prediction(
+        slide.id, slide.name, grid, probability, glands, name, settings, slide.mpp_source
+    )
 
 
 def gland_probability(

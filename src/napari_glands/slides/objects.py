@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from scipy import ndimage
 
+from napari_glands.errors import GlandsError
 from napari_glands.slides.blocks import blocks, is_large
 from napari_glands.slides.grid import Window
 
@@ -23,6 +24,8 @@ __all__ = [
 ]
 
 _SIDE = 2048
+# How far apart the values in a block may be for a list of all that lie between them.
+_NEAR = 1 << 20
 
 
 class ArrayLike(Protocol):
@@ -47,7 +50,7 @@ class Objects:
     Attributes
     ----------
     labels
-        int64 (n,): the label values, in ascending order.
+        int64 (n,): the label values, in ascending order; uint64 for those of an array of uint64.
     boxes
         int64 (n, 4): top, left, bottom, right of each in pixels; bottom and right are the first
         row and column after the object.
@@ -71,41 +74,62 @@ def block_side(shape: tuple[int, ...]) -> int:
 def object_boxes(labels: ArrayLike, side: int | None = None) -> Objects:
     """Find all objects of a label image, reading each of its pixels once.
 
+    Memory and time depend on the number of pixels and objects, not on the label values.
+
     Parameters
     ----------
     labels
         Integers (y, x), numpy or zarr: 0 background.
     side
         Side in pixels of what is read at a time; `block_side` when not given.
+
+    Raises
+    ------
+    GlandsError
+        When there are negative values.
     """
-    found = [np.empty((0, 5), np.int64)]
+    wide = np.dtype(np.uint64 if labels.dtype == np.uint64 else np.int64)
+    values, boxes = [np.empty(0, wide)], [np.empty((0, 4), np.int64)]
     for block in blocks(_plane(labels), side or block_side(labels.shape), 0):
-        part = np.asarray(labels[block.core.slices])
-        corner = np.array([0, block.core.y, block.core.x, block.core.y, block.core.x])
-        found.append(_boxes_in(part) + corner)
-    rows = np.concatenate(found)
-    rows = rows[np.argsort(rows[:, 0], kind="stable")]
-    values, first = np.unique(rows[:, 0], return_index=True)
-    if not len(values):
-        return Objects(values, rows[:, 1:])
-    low = np.minimum.reduceat(rows[:, 1:3], first)
-    high = np.maximum.reduceat(rows[:, 3:5], first)
-    return Objects(values, np.hstack([low, high]))
+        found, inside = _boxes_in(np.asarray(labels[block.core.slices]))
+        values.append(found.astype(wide))
+        boxes.append(inside + np.array([block.core.y, block.core.x] * 2))
+    names, rows = np.concatenate(values), np.concatenate(boxes)
+    order = np.argsort(names, kind="stable")
+    names, rows = names[order], rows[order]
+    names, first = np.unique(names, return_index=True)
+    if not len(names):
+        return Objects(names, rows)
+    low = np.minimum.reduceat(rows[:, :2], first)
+    high = np.maximum.reduceat(rows[:, 2:], first)
+    return Objects(names, np.hstack([low, high]))
 
 
-def _boxes_in(part: np.ndarray) -> np.ndarray:
-    """Return int64 (n, 5): label, top, left, bottom, right of the objects in a part."""
-    # `find_objects` makes a list as long as the largest value: count from the smallest one.
-    inside = part[part > 0]
-    least = int(inside.min()) - 1 if inside.size else 0
-    numbers = np.where(part > 0, part - part.dtype.type(least), 0).astype(np.int32, copy=False)
-    rows = [
-        (value, y.start, x.start, y.stop, x.stop)
-        for value, box in enumerate(ndimage.find_objects(numbers), start=least + 1)
-        if box is not None
-        for y, x in [box]
-    ]
-    return np.array(rows, np.int64).reshape(-1, 5)
+def _boxes_in(part: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the label values (n,) in a part, and int64 (n, 4): their boxes in it."""
+    if part.dtype == np.bool_:
+        part = part.view(np.uint8)
+    if part.dtype.kind == "i" and part.size and part.min() < 0:
+        raise GlandsError(
+            "The label image has negative values: 0 is background, and objects have positive "
+            "numbers. Set the negative pixels to 0 first."
+        )
+    inside = part > 0
+    found = part[inside]
+    if not found.size:
+        return found, np.empty((0, 4), np.int64)
+    numbers = np.zeros(part.shape, np.int32)
+    least, most = int(found.min()), int(found.max())
+    if most - least < _NEAR:  # faster than looking which values there are
+        numbers[inside] = (found - found.dtype.type(least)).astype(np.int32) + 1
+        values = np.arange(most - least + 1).astype(found.dtype) + found.dtype.type(least)
+    else:
+        values, places = np.unique(found, return_inverse=True)
+        numbers[inside] = places + 1
+    boxes = ndimage.find_objects(numbers)
+    there = [n for n, box in enumerate(boxes) if box is not None]
+    corners = [(y.start, x.start, y.stop, x.stop) for y, x in (boxes[n] for n in there)]
+    return values[there], np.array(corners, np.int64)
 
 
 def owned_windows(

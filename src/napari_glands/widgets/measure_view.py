@@ -219,10 +219,12 @@ class MeasureView(QWidget):
             self.gland_chosen.emit(gland)
 
     def _copy(self) -> None:
+        from napari_glands.export.table import as_text
+
         clipboard = QApplication.clipboard()
         if clipboard is not None:
             titles = {column: heading_of(column)[0] for column in self.model.frame.columns}
-            frame = self.model.frame.rename(columns=titles)
+            frame = as_text(self.model.frame).rename(columns=titles)
             clipboard.setText(frame.to_csv(sep="\t", index=False))
 
 

@@ -59,7 +59,7 @@ def write(
             prediction, path, classification=options.classification, overwrite=True, cancel=cancel
         )
     elif kind == "csv":
-        export.export_csv(prediction, path, overwrite=True, cancel=cancel)
+        export.export_csv(prediction, path, style=options.csv_style, overwrite=True, cancel=cancel)
     else:
         name = path.name.removesuffix(_SUFFIXES["png"])
         slide = project.slide(slide_id)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from napari_glands.progress import Picture
     from napari_glands.segmentation.result import Prediction
     from napari_glands.slides import Slide
+    from napari_glands.slides.pixel_size import MppSource
     from napari_glands.workbench.overlays import Overlay
 
 __all__ = [
@@ -113,6 +114,7 @@ class SlideLayers:
     def __init__(self, viewer: napari.Viewer) -> None:
         self._viewer = weakref.ref(viewer)
         self._wholes: dict[str, str] = {}
+        self._mpp_sources: dict[str, MppSource] = {}
 
     @property
     def viewer(self) -> napari.Viewer | None:
@@ -174,7 +176,12 @@ class SlideLayers:
         if layer.ndim != 2:
             layer.visible = False
             return
-        layer.metadata[KEY] = {"slide_id": slide.id, "role": "slide", "adopted": True}
+        layer.metadata[KEY] = {
+            "slide_id": slide.id,
+            "role": "slide",
+            "adopted": True,
+            "mpp_source": slide.mpp_source,
+        }
         layer.units = ("um", "um")
         layer.scale = (slide.mpp, slide.mpp)
 
@@ -182,6 +189,7 @@ class SlideLayers:
         """Show the slide itself, of a region the whole one, unless it is there."""
         whole = slide.whole
         self._wholes[slide.id] = whole.id
+        self._mpp_sources[slide.id] = self._mpp_sources[whole.id] = slide.mpp_source
         layer = self.find(whole.id, "slide")
         if layer is not None:
             layer.visible = True
@@ -443,7 +451,8 @@ class SlideLayers:
         viewer = self._viewer()
         if viewer is None:
             return layer
-        for name, value in placement(grid, self._origin(slide_id)).items():
+        slide_at = self._origin(slide_id)
+        for name, value in placement(grid, slide_at).items():
             setattr(layer, name, value)
         layer.metadata[KEY] = {
             "slide_id": slide_id,
@@ -453,6 +462,9 @@ class SlideLayers:
             "slide_shape": grid.slide_shape,
             "slide_mpp": grid.slide_mpp,
             "origin": grid.origin,
+            # For who saves the layer: where the slide is in the viewer, and whence its scale.
+            "slide_at": slide_at,
+            "mpp_source": self._mpp_sources.get(slide_id),
         }
         viewer.layers.insert(self._place(role), layer)
         return layer

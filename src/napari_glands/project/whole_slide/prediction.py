@@ -86,7 +86,7 @@ def predict_large(
         build_label_pyramid(folder, grid, cancel=crew.cancel)
     name = f"{model.name}@{model.checksum}"
     arrays = open_array(probability), open_array(glands)
-    prediction = Prediction(slide.id, slide.name, grid, *arrays, name, settings)
+    prediction = Prediction(slide.id, slide.name, grid, *arrays, name, settings, slide.mpp_source)
     crew.report(Event("predict", 1.0, f"{count} glands in {slide.name}"))
     return LargePrediction(prediction, glands.parent, count, digest([said, found]))
 
