@@ -14,6 +14,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from napari_glands.errors import GlandsError
+from napari_glands.system_errors import refusal
 
 __all__ = [
     "ExportSettings",
@@ -472,7 +473,7 @@ def load_settings(path: str | Path) -> Settings:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise GlandsError(f"Cannot read the settings file {path}: {error.strerror}.") from error
+        raise GlandsError(refusal(f"Cannot read the settings file {path}", error)) from error
     except ValueError as error:
         raise GlandsError(f"The settings file {path} is not valid JSON: {error}.") from error
     return _validated(data, f"settings file {path}")

@@ -76,7 +76,7 @@ def _result(outcome: Outcome[T]) -> T:
         if isinstance(outcome.error, typer.BadParameter | typer.Exit):
             raise outcome.error
         text = outcome.message
-        if outcome.details:
+        if outcome.defect:
             text += f" — this is a defect; details are in {_save_details(outcome.details)}"
         raise fail(text)
     if outcome.status == "cancelled":

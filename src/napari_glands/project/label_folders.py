@@ -28,6 +28,7 @@ from napari_glands.errors import GlandsError
 from napari_glands.settings import Settings
 from napari_glands.slides.blocks import is_large
 from napari_glands.slides.grid import Grid
+from napari_glands.system_errors import raise_if_refused
 
 __all__ = [
     "ATTRIBUTE",
@@ -180,6 +181,7 @@ def facts_in(folder: Path) -> dict[str, Any]:
     try:
         return dict(read_json(folder / ".zattrs")[ATTRIBUTE])
     except (OSError, ValueError, KeyError) as error:
+        raise_if_refused(f"Cannot read the saved result {folder}", error)
         raise GlandsError(
             f"The saved result {folder} is damaged ({error}): delete that folder and run its "
             "step again."
@@ -209,6 +211,7 @@ def read_array(folder: Path, name: str, dtype: Any = None) -> np.ndarray:
         array: Any = zarr.open_array(folder / name, mode="r")
         return array if is_large(array.shape[-2:]) else np.asarray(array[...], dtype)
     except (OSError, KeyError, ValueError, RuntimeError) as error:
+        raise_if_refused(f"Cannot read the saved result {folder / name}", error)
         raise GlandsError(
             f"The saved result {folder / name} is damaged ({error}): delete the folder {folder} "
             "and run its step again."

@@ -12,6 +12,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from napari_glands.atomic import write_json
+from napari_glands.system_errors import refusal
 
 __all__ = ["ProjectLock"]
 
@@ -39,7 +40,7 @@ class ProjectLock:
         except Timeout:
             return f"The project is open in {self._owner()}: it can be read but not changed."
         except OSError as error:
-            return f"The project folder cannot be written to ({error.strerror or error})."
+            return refusal("The project folder cannot be written to", error)
         owner = {
             "pid": os.getpid(),
             "host": platform.node(),

@@ -16,6 +16,7 @@ from napari_glands.atomic import (
 )
 from napari_glands.errors import GlandsError
 from napari_glands.project.fingerprint import folder_digest
+from napari_glands.system_errors import raise_if_refused
 
 if TYPE_CHECKING:
     from napari_glands.segmentation import Model
@@ -116,6 +117,7 @@ def facts(folder: Path, name: str) -> dict[str, Any] | None:
     try:
         return dict(json.loads((found / _FACTS).read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:
+        raise_if_refused(f"Cannot read the model {found}", error)
         raise GlandsError(
             f"The saved model {found} is damaged ({error}): delete that folder and train again."
         ) from error

@@ -11,6 +11,7 @@ import shapely
 
 from napari_glands.errors import GlandsError
 from napari_glands.slides.grid import Region
+from napari_glands.system_errors import refusal
 
 __all__ = ["read_regions"]
 
@@ -40,7 +41,7 @@ def read_regions(path: str | Path, slide_shape: tuple[int, int]) -> list[Region]
         data = json.loads(path.read_text(encoding="utf-8"))
         boxes = [shapely.geometry.shape(f["geometry"]).bounds for f in _features(data)]
     except OSError as error:
-        raise GlandsError(f"Cannot read {path}: {error.strerror}.") from error
+        raise GlandsError(refusal(f"Cannot read {path}", error)) from error
     except (ValueError, KeyError, TypeError, AttributeError, shapely.errors.ShapelyError) as error:
         raise GlandsError(
             f"{path} is not GeoJSON with annotations ({error}): export them from QuPath with "

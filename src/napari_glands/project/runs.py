@@ -6,7 +6,7 @@ import csv
 import json
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -14,11 +14,14 @@ from pathlib import Path
 from typing import IO, Any, Literal
 
 from napari_glands.atomic import write_json, write_text
+from napari_glands.errors import GlandsError
+from napari_glands.plain_text import shown
 from napari_glands.progress import Cancelled, CancelToken, Event, Report
 from napari_glands.project.commands import command_line, python_code
 from napari_glands.project.folder import Project
 from napari_glands.project.schema import StepRecord
 from napari_glands.settings import Settings
+from napari_glands.system_errors import naming
 
 __all__ = ["Run", "recorded_run"]
 
@@ -88,7 +91,7 @@ def recorded_run(
     write_text(folder / "script.py", python_code(project.path, [step], settings, arguments))
     started, clock = _now(), time.perf_counter()
     status: Literal["done", "cancelled", "failed"] = "failed"
-    with _Log(folder) as log:
+    with naming(project.path), _Log(folder) as log:
         log.line(f"{step} started" + (f" on {device}" if device else ""))
 
         def speak(event: Event) -> None:
@@ -107,7 +110,6 @@ def recorded_run(
         finally:
             seconds = time.perf_counter() - clock
             log.line(f"{step} {status} after {seconds:.1f} s")
-            write_json(folder / "run.json", {**state, "status": status})
             record = StepRecord(
                 fingerprint=fingerprint,
                 status=status,
@@ -119,11 +121,17 @@ def recorded_run(
                 settings=settings,
                 versions=_versions(),
             )
-            project.record_step(step, record)
+            # That a record cannot be written must not hide why the run failed.
+            with suppress(OSError, GlandsError) if status == "failed" else nullcontext():
+                write_json(folder / "run.json", {**state, "status": status})
+                project.record_step(step, record)
 
 
 class _Log:
-    """``log.txt`` and ``metrics.csv`` of a run: append-only, a line at a time."""
+    """``log.txt`` and ``metrics.csv`` of a run: append-only, a line at a time.
+
+    One that cannot be written ends no run: what the run makes says so itself if it has to.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -136,18 +144,21 @@ class _Log:
 
     def __exit__(self, *error: object) -> None:
         if self._file is not None:
-            self._file.close()
+            with suppress(OSError):
+                self._file.close()
 
     def line(self, text: str) -> None:
         if self._file is not None and not self._file.closed:
-            self._file.write(f"{_now()} {text}\n")
+            with suppress(OSError):
+                self._file.write(f"{_now()} {shown(text)}\n")
 
     def event(self, event: Event) -> None:
         if event.message and event.message != self._last:
             self._last = event.message
             self.line(f"[{event.fraction:4.0%}] {event.message}")
         if event.values:
-            self._append(event)
+            with suppress(OSError):
+                self._append(event)
 
     def _append(self, event: Event) -> None:
         path = self._folder / "metrics.csv"

@@ -16,6 +16,7 @@ from napari_glands.errors import GlandsError
 from napari_glands.settings import Settings
 from napari_glands.slides.grid import Region
 from napari_glands.slides.pixel_size import MppSource
+from napari_glands.system_errors import refusal
 
 __all__ = [
     "MIGRATIONS",
@@ -228,7 +229,7 @@ def _read(path: Path) -> dict[str, Any]:
             "`napari-glands new`."
         ) from error
     except OSError as error:
-        raise GlandsError(f"Cannot read {path}: {error.strerror}.") from error
+        raise GlandsError(refusal(f"Cannot read {path}", error)) from error
     except ValueError as error:
         raise GlandsError(f"{path} is damaged: it is not valid JSON ({error}).") from error
     if not isinstance(data, dict):

@@ -12,11 +12,13 @@ from typing import Any
 
 import torch
 from pydantic import ValidationError
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from napari_glands.errors import GlandsError
 from napari_glands.segmentation.network import GlandPSPNet, build_network
 from napari_glands.settings import Settings
+from napari_glands.system_errors import naming, raise_if_refused, refusal, system_error_behind
 
 __all__ = ["Model", "load_model", "save_model"]
 
@@ -93,13 +95,16 @@ def save_model(model: Model, folder: str | Path) -> None:
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder) as aside:
+        with naming(folder), tempfile.TemporaryDirectory(dir=folder) as aside:
             save_file({n: t.contiguous() for n, t in model.weights.items()}, Path(aside, _WEIGHTS))
             Path(aside, _CARD).write_text(json.dumps(card, indent=2), encoding="utf-8")
             os.replace(Path(aside, _WEIGHTS), folder / _WEIGHTS)
             os.replace(Path(aside, _CARD), folder / _CARD)
-    except OSError as error:
-        raise GlandsError(f"Cannot write the model to {folder}: {error.strerror}.") from error
+    except (OSError, SafetensorError) as error:
+        refused = system_error_behind(error)
+        if refused is None:
+            raise
+        raise GlandsError(refusal(f"Cannot write the model to {folder}", refused)) from error
 
 
 def load_model(folder: str | Path) -> Model:
@@ -119,6 +124,7 @@ def load_model(folder: str | Path) -> Model:
             f"{folder} holds no model: it needs {_CARD} and {_WEIGHTS}, as training writes them."
         ) from error
     except Exception as error:  # json, safetensors and the file system each raise their own
+        raise_if_refused(f"Cannot read the model in {folder}", error)
         raise GlandsError(f"The model in {folder} cannot be read: {error}.") from error
     if not isinstance(card, dict) or not isinstance(card.get("format"), int):
         raise GlandsError(f"The card {folder / _CARD} is not one that training wrote.")

@@ -12,6 +12,7 @@ from napari_glands.slides.slide import Slide
 from napari_glands.slides.sources.array import ArraySource
 from napari_glands.slides.sources.base import Source
 from napari_glands.slides.sources.raster import RasterSource
+from napari_glands.system_errors import refusal
 
 __all__ = ["open_slide"]
 
@@ -66,9 +67,7 @@ def open_slide(
         try:
             opened = _open_path(path)
         except OSError as error:
-            raise GlandsError(
-                f"{path} cannot be read ({error.strerror or error}): check its permissions."
-            ) from error
+            raise GlandsError(refusal(f"Cannot read {path}", error)) from error
         name = name or default_name(path)
     else:
         opened, name = _open_object(source, name)

@@ -18,6 +18,7 @@ from napari_glands.slides.grid import Grid, Region, Window
 from napari_glands.slides.pixel_size import MppSource, check_mpp
 from napari_glands.slides.resampling import best_level, read_scaled
 from napari_glands.slides.sources.base import Source
+from napari_glands.system_errors import raise_if_refused
 
 if TYPE_CHECKING:
     from napari_glands.slides.pyramid import LevelArray
@@ -383,6 +384,7 @@ class Slide:
         except MemoryError:
             raise
         except Exception as error:
+            raise_if_refused(f"Cannot read pixels of {self._path or self._name}", error)
             reason = str(error).rstrip(".") or type(error).__name__
             raise GlandsError(f"Cannot read pixels of {self._path or self._name}: {reason}.") from (
                 error

@@ -14,6 +14,7 @@ from napari_glands.slides.checksums import folder_checksum
 from napari_glands.slides.pixel_size import to_micrometres
 from napari_glands.slides.sources.array import guess_axes
 from napari_glands.slides.sources.levels import ArrayLevels
+from napari_glands.system_errors import raise_if_refused
 
 __all__ = ["OmeZarrSource"]
 
@@ -83,6 +84,7 @@ class OmeZarrSource:
         except MemoryError:
             raise
         except Exception as error:
+            raise_if_refused(f"Cannot read {self.path}", error)
             raise GlandsError(
                 f"{self.path} is not a readable OME-Zarr image "
                 f"({type(error).__name__}: {error}): export it again."

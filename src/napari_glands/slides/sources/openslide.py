@@ -11,6 +11,7 @@ import numpy as np
 from napari_glands.errors import GlandsError
 from napari_glands.slides.checksums import file_checksum, folder_checksum
 from napari_glands.slides.conversion import composite_on_white
+from napari_glands.system_errors import raise_if_refused
 
 __all__ = ["OpenSlideSource", "open_with_openslide"]
 
@@ -125,6 +126,7 @@ class OpenSlideSource:
                 try:
                     self._slide = openslide.OpenSlide(self._file)
                 except (openslide.OpenSlideError, OSError) as error:
+                    raise_if_refused(f"Cannot read {self.path}", error)
                     raise GlandsError(
                         f"{self.path} is damaged or incomplete ({error}): copy or export it again."
                     ) from error

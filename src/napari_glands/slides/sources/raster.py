@@ -16,6 +16,7 @@ from napari_glands.slides.checksums import file_checksum
 from napari_glands.slides.conversion import PixelFormat, full_scale, to_rgb
 from napari_glands.slides.pixel_size import from_resolution
 from napari_glands.slides.sources.cache import decoded
+from napari_glands.system_errors import raise_if_refused
 
 __all__ = ["MAX_FLAT_PIXELS", "RasterSource"]
 
@@ -117,6 +118,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     except (GlandsError, MemoryError):
         raise
     except Exception as error:  # decoders raise OSError, SyntaxError, ValueError, struct.error, …
+        raise_if_refused(f"Cannot read {path}", error)
         raise GlandsError(
             f"{path} is damaged or incomplete ({error}): copy or export it again."
         ) from error

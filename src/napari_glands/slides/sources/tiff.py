@@ -18,6 +18,7 @@ from napari_glands.slides.pixel_size import from_resolution, to_micrometres
 from napari_glands.slides.sources.cache import decoded
 from napari_glands.slides.sources.levels import ArrayLevels
 from napari_glands.slides.sources.raster import MAX_FLAT_PIXELS
+from napari_glands.system_errors import raise_if_refused
 
 __all__ = ["TiffSource"]
 
@@ -93,6 +94,7 @@ class TiffSource:
                 raise
             if isinstance(error, GlandsError):
                 raise GlandsError(f"{self.path}: {error}.") from error
+            raise_if_refused(f"Cannot read {self.path}", error)
             raise GlandsError(
                 f"{self.path} is damaged or incomplete ({error}): copy or export it again."
             ) from error
