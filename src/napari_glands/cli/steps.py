@@ -21,7 +21,7 @@ from napari_glands.cli.options import (
     with_settings,
 )
 from napari_glands.cli.regions import add_from_file
-from napari_glands.cli.terminal import note, print_json, print_table, work
+from napari_glands.cli.terminal import note, print_json, print_lines, print_table, work
 from napari_glands.jobs import CancelToken, Report
 from napari_glands.presets import PresetName
 from napari_glands.project.commands import step_options
@@ -145,8 +145,10 @@ def run(
         return
     print_table(f"Project {summary['project']}", summary_rows(summary))
     total = ", ".join(f"{step} {seconds:.0f} s" for step, seconds in summary["seconds"].items())
-    typer.echo(f"Steps: {total}. Device: {summary['device']}")
-    typer.echo(f"Next: napari-glands export --project {project} --format png --out FOLDER")
+    print_lines(
+        f"Steps: {total}. Device: {summary['device']}",
+        f"Next: napari-glands export --project {project} --format png --out FOLDER",
+    )
 
 
 @with_settings(**step_options("exterior"))
@@ -285,7 +287,7 @@ def grow(
         print_json(told)
         return
     print_table(f"Priors of {project}", told["priors"])
-    typer.echo(f"Next: napari-glands train --project {project}")
+    print_lines(f"Next: napari-glands train --project {project}")
 
 
 @with_settings()
@@ -386,7 +388,7 @@ def _run_step(
     if as_json:
         print_json(_told(project, result))
     else:
-        typer.echo(
+        print_lines(
             f"{result.step}: {len(result.made)} finished now, {len(result.kept)} were before "
             f"({result.seconds:.1f} s)"
         )
