@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_glands.errors import GlandsError
+from napari_glands.plain_text import layer_name
 
 if TYPE_CHECKING:
     from napari_glands.export import StoredLabels
@@ -135,7 +136,7 @@ def _slide_layer(slide: Slide) -> LayerData:
     known = slide.mpp_source != "default"
     place = {"scale": (slide.mpp, slide.mpp), "units": _UNITS} if known else {}
     facts = {"mpp": slide.mpp, "mpp_source": slide.mpp_source}
-    options = {"name": slide.name, "rgb": True, "multiscale": len(pyramid) > 1}
+    options = {"name": layer_name(slide.name), "rgb": True, "multiscale": len(pyramid) > 1}
     data = pyramid if len(pyramid) > 1 else pyramid[0]
     return data, {**options, **place, "metadata": {_KEY: facts}}, "image"
 
@@ -180,7 +181,7 @@ def _result_layer(
     facts = {"slide_shape": grid.slide_shape, "slide_mpp": grid.slide_mpp, "origin": grid.origin}
     metadata = {_KEY: facts}
     options = {
-        "name": name,
+        "name": layer_name(name),
         "scale": grid.mpp,
         "translate": grid.translate,
         "units": _UNITS,

@@ -10,7 +10,7 @@ import json
 import unicodedata
 from typing import Any
 
-__all__ = ["json_text", "shown"]
+__all__ = ["json_text", "layer_name", "shown"]
 
 # Fillers and selectors count as letters and marks though nothing is to be seen of them.
 _UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0")
@@ -44,6 +44,11 @@ def json_text(data: Any, *, ascii_only: bool = False) -> str:
     """
     text = json.dumps(data, indent=2, ensure_ascii=ascii_only)
     return "".join(c if c == "\n" or not _acts(c) else json.dumps(c)[1:-1] for c in text)
+
+
+def layer_name(name: object) -> str:
+    """Return a name as napari shows it as text: it takes what looks like HTML for that."""
+    return shown(name).replace("<", "‹").replace("&lt;", "& lt;")
 
 
 def _acts(char: str) -> bool:
