@@ -85,7 +85,7 @@ def test_hostile_names_are_text_in_the_whole_window(bench, tmp_path):
     for layer in bench.viewer.layers:
         assert "<img" not in layer.get_source_str()
         assert "\x1b" not in layer.name
-    (recent,) = [a for a in bench.widget.project_bar.recent_menu.actions()]
+    (recent,) = bench.widget.project_bar.recent_menu.actions()
     assert "&&amp; &&" in recent.text()
 
 
