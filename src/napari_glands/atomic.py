@@ -49,9 +49,12 @@ def written_whole(path: Path) -> Iterator[IO[bytes]]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file (UTF-8) that is there in full or not at all."""
+    """Write a text file (UTF-8) that is there in full or not at all.
+
+    Bytes of file names that are not UTF-8 become escapes, which JSON reads back as they were.
+    """
     with written_whole(path) as file:
-        file.write(text.encode("utf-8"))
+        file.write(text.encode("utf-8", "backslashreplace"))
 
 
 def write_json(path: Path, data: Any) -> None:

@@ -10,7 +10,7 @@ import json
 import unicodedata
 from typing import Any
 
-__all__ = ["json_text", "layer_name", "shown"]
+__all__ = ["json_text", "layer_name", "readable", "shown"]
 
 # Fillers and selectors count as letters and marks though nothing is to be seen of them.
 _UNSEEN = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0")
@@ -49,6 +49,11 @@ def json_text(data: Any, *, ascii_only: bool = False) -> str:
 def layer_name(name: object) -> str:
     """Return a name as napari shows it as text: it takes what looks like HTML for that."""
     return shown(name).replace("<", "‹").replace("&lt;", "& lt;")
+
+
+def readable(name: str) -> str:
+    """Return a file's name for files of our own: bytes that are no UTF-8 become ``�``."""
+    return "".join("�" if unicodedata.category(char) == "Cs" else char for char in name)
 
 
 def _acts(char: str) -> bool:

@@ -43,6 +43,7 @@ def enter(slide: Slide, project: Path, staging_root: Path) -> SlideEntry:
     copied = slide.path is None or slide.shape[0] * slide.shape[1] <= COPY_PIXELS
     path = target if slide.path is None else slide.path.resolve()
     stored = _stored_path(path, project)
+    _require_text(stored)
     with staging_folder(staging_root) as staging:
         built = staging / target.name
         make_slide_group(built, slide, copied=copied, source=stored)
@@ -56,6 +57,16 @@ def enter(slide: Slide, project: Path, staging_root: Path) -> SlideEntry:
         mpp=slide.mpp,
         mpp_source=slide.mpp_source,
     )
+
+
+def _require_text(path: str) -> None:
+    """Refuse a path with bytes that stand for no letter: a project keeps it as text."""
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise GlandsError(
+            f"The name {path} is not UTF-8: rename that file or folder and add it again."
+        ) from error
 
 
 def require_fit(whole: Slide, region: Region, working_mpp: float) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_glands.errors import GlandsError
+from napari_glands.plain_text import readable
 from napari_glands.slides.formats import READABLE, is_dicom_folder, is_zarr_folder, sniff
 from napari_glands.slides.pixel_size import choose_mpp
 from napari_glands.slides.slide import Slide
@@ -79,8 +80,8 @@ def open_slide(
 def default_name(path: Path) -> str:
     """Return a file's name without its ending (also ``.ome.tif``), a plain folder's whole name."""
     if path.is_dir() and path.suffix.lower() != ".zarr":
-        return path.name
-    stem = path.stem
+        return readable(path.name)
+    stem = readable(path.stem)
     return stem[:-4] if stem.lower().endswith(".ome") and len(stem) > 4 else stem
 
 
