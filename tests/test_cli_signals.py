@@ -116,6 +116,24 @@ def test_listening_for_a_while_leaves_the_handlers_as_they_were():
     assert interrupts.heard() == 0
 
 
+def test_the_window_opens_in_a_process_that_knows_no_qt_yet():
+    pytest.importorskip("qtpy")
+    code = (
+        "import sys, types, importlib.machinery as machinery\n"
+        "for name in ('napari', 'napari_glands.workbench'):\n"
+        "    sys.modules[name] = types.ModuleType(name)\n"
+        "    sys.modules[name].__spec__ = machinery.ModuleSpec(name, None)\n"
+        "sys.modules['napari'].run = lambda: print('runs')\n"
+        "sys.modules['napari_glands.workbench'].open_workbench = lambda *a: print('opened')\n"
+        "from napari_glands.cli.viewer import show_workbench\n"
+        "show_workbench(None, [])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stdout.split() == ["opened", "runs"], done.stderr
+
+
 def test_hostile_names_are_text_on_the_terminal(image, tmp_path):
     folder = tmp_path / HOSTILE.replace("/", "∕")
     folder.mkdir()

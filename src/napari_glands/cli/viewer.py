@@ -49,12 +49,9 @@ def show_workbench(project: Path | None, images: Sequence[Path]) -> None:
     """
     if find_spec("napari") is None:
         raise GlandsError(f"napari is not installed: {_INSTALL}")
-    import qtpy
-
     try:
-        qtpy.QtWidgets  # noqa: B018 the binding is looked up here
-        from qtpy import QtWidgets
-    except (qtpy.QtBindingsNotFoundError, ImportError) as error:
+        from qtpy import QtWidgets  # the binding is looked up here
+    except ImportError as error:
         raise GlandsError(f"No Qt is installed: {_INSTALL}") from error
     import napari
 
