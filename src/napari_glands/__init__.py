@@ -1,19 +1,14 @@
 """Gland segmentation in histology without hand-made training labels.
 
 Importing the package, and plugin discovery, load no torch, no Qt and no napari: the names below
-are looked up in their rooms when they are first used.
+are looked up in their rooms when they are first used. Neither does it take any time that a
+command line could be interrupted in.
 """
 
 from __future__ import annotations
 
 import importlib
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
-
-try:
-    __version__ = version("napari-glands")
-except PackageNotFoundError:  # a source tree that was never installed
-    __version__ = "0+unknown"
 
 _HOMES = {
     "GlandsError": "errors",
@@ -45,11 +40,22 @@ __all__ = [*_HOMES, "__version__"]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return _version()
     try:
         home = _HOMES[name]
     except KeyError:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
     return getattr(importlib.import_module(f"{__name__}.{home}"), name)
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("napari-glands")
+    except PackageNotFoundError:  # a source tree that was never installed
+        return "0+unknown"
 
 
 def __dir__() -> list[str]:

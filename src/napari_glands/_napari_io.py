@@ -14,6 +14,7 @@ import numpy as np
 from napari_glands import _label_files
 from napari_glands._layer_place import KEY, NO_UNIT, UNITS, Place, options_on, place_of
 from napari_glands.errors import GlandsError
+from napari_glands.plain_text import layer_name
 from napari_glands.slides.grid import Grid
 
 if TYPE_CHECKING:
@@ -235,7 +236,7 @@ def _open(path: str | Path) -> Slide:
 def _slide_layer(slide: Slide) -> LayerData:
     pyramid = slide.pyramid()
     facts = {"mpp": slide.mpp, "mpp_source": slide.mpp_source}
-    options = {"name": slide.name, "rgb": True, "multiscale": len(pyramid) > 1}
+    options = {"name": layer_name(slide.name), "rgb": True, "multiscale": len(pyramid) > 1}
     data = pyramid if len(pyramid) > 1 else pyramid[0]
     # A pixel size that is only assumed would look like a known one.
     known = slide.mpp_source not in NO_UNIT
@@ -298,7 +299,7 @@ def _result_layer(
 
     Those of a whole slide, which have `levels`, can only be looked at.
     """
-    options = {"name": name, **options_on(grid, source)}
+    options = {"name": layer_name(name), **options_on(grid, source)}
     if levels:
         return _lazy(levels), {**options, "multiscale": True}, "labels"
     return _paintable(np.asarray(labels)), options, "labels"

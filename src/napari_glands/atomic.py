@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from napari_glands.stored import plain
+from napari_glands.system_errors import naming
 
 __all__ = [
     "existing_folder",
@@ -35,19 +36,25 @@ def written_whole(path: Path) -> Iterator[IO[bytes]]:
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
     try:
-        with aside.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(aside, path)
+        with naming(path, instead_of=aside):
+            with aside.open("wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(aside, path)
     finally:
-        aside.unlink(missing_ok=True)
+        # What cannot be removed now is no reason to hide what went wrong before.
+        with suppress(OSError):
+            aside.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file (UTF-8) that is there in full or not at all."""
+    """Write a text file (UTF-8) that is there in full or not at all.
+
+    Bytes of file names that are not UTF-8 become escapes, which JSON reads back as they were.
+    """
     with written_whole(path) as file:
-        file.write(text.encode("utf-8"))
+        file.write(text.encode("utf-8", "backslashreplace"))
 
 
 def write_json(path: Path, data: Any) -> None:

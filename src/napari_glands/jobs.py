@@ -21,6 +21,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from napari_glands.errors import GlandsError
 from napari_glands.progress import Cancelled, CancelToken, Event, Report, ignore
+from napari_glands.system_errors import explain_system_error, system_error_behind
 
 __all__ = [
     "CancelToken",
@@ -76,6 +77,11 @@ class Outcome(Generic[T]):
     message: str = ""
     error: BaseException | None = None
     details: str = ""
+
+    @property
+    def defect(self) -> bool:
+        """Whether the program failed, and not its memory, its disk or what it was given."""
+        return self.error is not None and self.status == "failed" and not _is_known(self.error)
 
 
 def perform(
@@ -289,16 +295,15 @@ def explain(error: BaseException) -> str:
     if isinstance(error, GlandsError):
         return text
     if _is_out_of_memory(error):
-        where = "the computer" if isinstance(error, MemoryError) else "the device"
+        where = "the computer" if isinstance(error, MemoryError | OSError) else "the device"
         return (
             f"There was not enough memory on {where}. Try a smaller batch size, a smaller crop or "
             "tile size, a coarser working resolution, or the device cpu; other programs that use "
             "the GPU may also be in the way."
         )
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return "The disk is full: make room and run the step again; what was saved is kept."
-    if isinstance(error, PermissionError):
-        return f"No permission to use {error.filename or 'a file'}: check its access rights."
+    refused = explain_system_error(error)
+    if refused is not None:
+        return refused
     first_line = text.splitlines()[0] if text else "no message"
     return f"Unexpected {type(error).__name__}: {first_line}"
 
@@ -324,10 +329,18 @@ def _failed(error: BaseException) -> Outcome[Any]:
     return Outcome("failed", message=explain(error), error=error, details=details)
 
 
+def _is_known(error: BaseException) -> bool:
+    """Tell what the user can put right from defects of the program."""
+    known = isinstance(error, GlandsError) or _is_out_of_memory(error)
+    return known or system_error_behind(error) is not None
+
+
 def _is_out_of_memory(error: BaseException) -> bool:
     """Tell memory errors of Python, numpy and the device backends from others."""
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
     text = str(error).lower()
     return isinstance(error, RuntimeError) and any(p in text for p in _OUT_OF_MEMORY_PHRASES)
 

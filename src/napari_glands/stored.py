@@ -19,6 +19,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
 from napari_glands.errors import GlandsError
+from napari_glands.system_errors import refusal
 
 __all__ = [
     "Finite",
@@ -105,7 +106,7 @@ def read_bytes(path: Path, largest: int = LARGEST) -> bytes:
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise GlandsError(f"Cannot read {path}: {error.strerror or error}.") from error
+        raise GlandsError(refusal(f"Cannot read {path}", error)) from error
 
 
 def read_json(path: Path, largest: int = LARGEST) -> Any:

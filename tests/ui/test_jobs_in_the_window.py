@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import time
 
 import pytest
@@ -71,6 +73,8 @@ def test_the_window_answers_and_edits_are_saved_while_a_job_runs(with_priors, sl
     [
         (GlandsError("No slide has priors."), "No slide has priors."),
         (RuntimeError("CUDA out of memory."), "not enough memory"),
+        (OSError(28, "No space left on device", "/data/a"), "/data/a: No space left on device –"),
+        (shutil.Error([("/a", "/data/b", "[Errno 30] Read-only file system")]), "/data/b"),
         (ZeroDivisionError("oops"), "This is a defect"),
     ],
 )
@@ -88,7 +92,32 @@ def test_failures_are_one_sentence_and_the_step_can_be_run_again(
     bench.until(lambda: view.status.text())
     assert said in view.status.text()
     assert "Traceback" not in view.status.text()
+    assert ("defect" in view.status.text()) == isinstance(error, ZeroDivisionError)
+    assert "[(" not in view.status.text()
     bench.until(view.run_button.isEnabled)
+
+
+def test_edits_that_a_full_disk_does_not_take_are_told_of_and_saved_later(with_priors, monkeypatch):
+    bench = with_priors
+    project, slide = bench.session.project, bench.session.current
+    full = shutil.Error([("/a", "/data/b", f"[Errno 28] {os.strerror(28)}: '/data/b'")] * 9)
+
+    def copytree(*args, **options):
+        raise full
+
+    before = project.load_priors(slide).table
+    view = bench.view("priors")
+    with monkeypatch.context() as broken:
+        broken.setattr(shutil, "copytree", copytree)
+        bench.layer("priors").fill((30, 30), 7)
+        bench.until(lambda: "not saved" in view.status.text())
+    text = view.status.text()
+    assert "The edits are not saved: Cannot read or write /data/b: " in text
+    assert "the disk is full" in text
+    assert "[(" not in text
+    assert project.load_priors(slide).table == before
+    bench.layer("priors").fill((30, 30), 8)
+    bench.until(lambda: any(p.id == 8 for p in project.load_priors(slide).table))
 
 
 def test_only_one_step_runs_and_the_others_wait(with_priors, slow_training):

@@ -7,6 +7,12 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the command line; the entry point ``napari-glands``."""
-    from napari_glands.cli.app import app
+    from napari_glands.cli import interrupts
 
-    app()
+    interrupts.listen()  # first: what follows takes seconds
+
+    from napari_glands.cli.app import app
+    from napari_glands.cli.streams import forgiving_streams
+
+    with forgiving_streams():
+        app()

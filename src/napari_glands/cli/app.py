@@ -2,17 +2,54 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
+from typer.exceptions import TyperException
 
 import napari_glands
 from napari_glands.cli import benchmark, demo, doctor, files, regions, restore, steps, viewer
+from napari_glands.cli.terminal import fail
+from napari_glands.errors import GlandsError
+from napari_glands.jobs import explain
+from napari_glands.plain_text import shown
 
 __all__ = ["app"]
 
+
+class _PlainErrors(TyperGroup):
+    """Commands whose errors are one sentence of plain text, wherever they come from."""
+
+    def make_context(self, *args: Any, **extra: Any) -> Any:
+        """Read the options of the group."""
+        with _plain_errors():
+            return super().make_context(*args, **extra)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command."""
+        with _plain_errors():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except TyperException as error:
+        error.message = shown(error.message, lines=True)
+        raise
+    except (GlandsError, OSError, MemoryError) as error:
+        raise fail(explain(error)) from error
+
+
 app = typer.Typer(
     name="napari-glands",
+    cls=_PlainErrors,
     help="Segment glands in histology images without hand-made training labels.",
     no_args_is_help=True,
     add_completion=False,

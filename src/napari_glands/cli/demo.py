@@ -11,7 +11,7 @@ import typer
 
 from napari_glands.cli.files import Format, export_project
 from napari_glands.cli.options import Changes, PresetOption, changed, with_settings
-from napari_glands.cli.terminal import fail, print_json, print_table, work
+from napari_glands.cli.terminal import fail, print_json, print_lines, print_table, work
 from napari_glands.errors import GlandsError
 from napari_glands.jobs import CancelToken, Report
 from napari_glands.presets import PresetName
@@ -157,7 +157,10 @@ def _show(result: dict[str, Any]) -> None:
     ]
     print_table("napari-glands demo", rows)
     steps = ", ".join(f"{step} {seconds:.0f} s" for step, seconds in result["step_seconds"].items())
-    typer.echo(f"Times: {steps}; in all {result['seconds']:.0f} s")
-    typer.echo(f"Device: {result['device']}")
-    typer.echo(f"Project: {result['project']}")
-    typer.echo("Files:\n  " + "\n  ".join(result["files"]))
+    print_lines(
+        f"Times: {steps}; in all {result['seconds']:.0f} s",
+        f"Device: {result['device']}",
+        f"Project: {result['project']}",
+        "Files:",
+        *(f"  {file}" for file in result["files"]),
+    )

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from napari_glands.cli.terminal import print_json, work
+from napari_glands.cli.terminal import print_json, print_lines, work
 from napari_glands.jobs import CancelToken, Report
 
 __all__ = ["doctor", "examine"]
@@ -51,9 +51,8 @@ def doctor(
         print_json(found)
         return
     for title, rows in found.items():
-        typer.secho(title.replace("_", " "), bold=True)
-        for name, value in rows.items():
-            typer.echo(f"  {name}: {value if value is not None else 'not installed'}")
+        values = {k: "not installed" if v is None else v for k, v in rows.items()}
+        print_lines(title.replace("_", " "), *(f"  {k}: {v}" for k, v in values.items()))
 
 
 def examine(report: Report, cancel: CancelToken) -> dict[str, dict[str, Any]]:

@@ -13,7 +13,7 @@ import numpy as np
 import typer
 
 from napari_glands.cli.options import Changes, changed, with_settings
-from napari_glands.cli.terminal import note, print_json, print_table, work
+from napari_glands.cli.terminal import note, print_json, print_lines, print_table, work
 from napari_glands.errors import GlandsError
 from napari_glands.jobs import CancelToken, Event, Report
 from napari_glands.settings import Settings
@@ -84,7 +84,7 @@ def export(
     if as_json:
         print_json({"files": written})
     else:
-        typer.echo("\n".join(written))
+        print_lines(*written)
 
 
 def evaluate(

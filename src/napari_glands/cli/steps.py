@@ -28,7 +28,7 @@ from napari_glands.cli.options import (
     with_settings,
 )
 from napari_glands.cli.predicting import predict_images
-from napari_glands.cli.terminal import print_json, print_table, work
+from napari_glands.cli.terminal import print_json, print_lines, print_table, work
 from napari_glands.cli.workers import WorkersChoice, with_workers
 from napari_glands.jobs import CancelToken, Report
 from napari_glands.project.commands import step_options
@@ -129,8 +129,10 @@ def run(
     else:
         print_table(f"Project {summary['project']}", summary_rows(summary))
         times = (f"{step} {seconds:.0f} s" for step, seconds in summary["seconds"].items())
-        typer.echo(f"Steps: {', '.join(times)}. Device: {summary['device']}")
-        typer.echo(f"Next: napari-glands export --project {project} --format png --out FOLDER")
+        print_lines(
+            f"Steps: {', '.join(times)}. Device: {summary['device']}",
+            f"Next: napari-glands export --project {project} --format png --out FOLDER",
+        )
     exit_over(intake)
     exit_over_slides(unusable)
 
@@ -283,7 +285,7 @@ def grow(
         print_json(told)
     else:
         print_table(f"Priors of {project}", told["priors"])
-        typer.echo(f"Next: napari-glands train --project {project}")
+        print_lines(f"Next: napari-glands train --project {project}")
     exit_over_slides(told["left_out"])
 
 
@@ -370,7 +372,7 @@ def _run_step(
     if as_json:
         print_json(_told(project, result))
     else:
-        typer.echo(
+        print_lines(
             f"{result.step}: {len(result.made)} finished now, {len(result.kept)} were before "
             f"({result.seconds:.1f} s)"
         )

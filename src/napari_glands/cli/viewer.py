@@ -9,8 +9,9 @@ from typing import Annotated
 
 import typer
 
+from napari_glands.cli import interrupts
 from napari_glands.cli.images import RecursiveOption
-from napari_glands.cli.terminal import fail
+from napari_glands.cli.terminal import fail, note
 from napari_glands.errors import GlandsError
 
 __all__ = ["open_viewer", "show_workbench"]
@@ -50,16 +51,17 @@ def show_workbench(project: Path | None, images: Sequence[str | Path]) -> None:
     """
     if find_spec("napari") is None:
         raise GlandsError(f"napari is not installed: {_INSTALL}")
-    import qtpy
-
     try:
-        qtpy.QtWidgets  # noqa: B018 the binding is looked up here
-        from qtpy import QtWidgets  # noqa: F401
-    except (qtpy.QtBindingsNotFoundError, ImportError) as error:
+        from qtpy import QtWidgets  # the binding is looked up here
+    except ImportError as error:
         raise GlandsError(f"No Qt is installed: {_INSTALL}") from error
     import napari
 
     from napari_glands.workbench import open_workbench
 
     open_workbench(project, list(images))
-    napari.run()
+    with interrupts.until_closed(QtWidgets.QApplication.quit):
+        napari.run()
+    if interrupts.heard():  # the window has closed as its button closes it
+        note("Closed; what was edited is saved.")
+        raise typer.Exit(128 + interrupts.heard())

@@ -20,6 +20,7 @@ from napari_glands.slides.pairing import (
     pair_names,
     pairing_key,
 )
+from napari_glands.system_errors import refusal
 
 __all__ = ["label_files_of", "list_label_files", "pairing_key", "read_label_image"]
 
@@ -41,7 +42,7 @@ def list_label_files(folder: str | Path) -> dict[str, Path]:
     try:
         paths = sorted(p for p in folder.iterdir() if p.is_file())
     except OSError as error:
-        raise GlandsError(f"Cannot read the folder {folder}: {error.strerror}.") from error
+        raise GlandsError(refusal(f"Cannot read the folder {folder}", error)) from error
     paths = [path for path in paths if _may_hold_labels(path)]
     masks = companions(paths)
     images = set().union(*masks.values())

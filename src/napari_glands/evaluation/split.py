@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_glands.errors import GlandsError
+from napari_glands.system_errors import refusal
 
 __all__ = ["Split", "folds", "read_grades", "stratified"]
 
@@ -49,7 +50,7 @@ def read_grades(path: str | Path, names: Sequence[str]) -> list[str]:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = [[cell.strip() for cell in row] for row in csv.reader(file) if row]
     except OSError as error:
-        raise GlandsError(f"Cannot read the grades {path}: {error.strerror}.") from error
+        raise GlandsError(refusal(f"Cannot read the grades {path}", error)) from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise GlandsError(f"The grades {path} are no CSV table: {error}.") from error
     if not rows or _GRADE_COLUMN not in rows[0]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from napari_glands.atomic import recover_folder, replace_folder
 from napari_glands.errors import GlandsError
+from napari_glands.system_errors import naming, refusal
 
 __all__ = ["written_aside"]
 
@@ -46,16 +47,14 @@ def written_aside(path: str | Path, *, overwrite: bool = False) -> Iterator[Path
         path.parent.mkdir(parents=True, exist_ok=True)
         _remove(aside)  # left by a run that was killed
         try:
-            yield aside
+            with naming(path, instead_of=aside):
+                yield aside
             _put_in_place(aside, path)
         except BaseException:
             _clear(aside)
             raise
     except OSError as error:
-        raise GlandsError(
-            f"Cannot write {path}: {error.strerror or error}. Choose another folder, or make room "
-            "and check that you may write there."
-        ) from error
+        raise GlandsError(refusal(f"Cannot write {path}", error)) from error
 
 
 def _check_target(path: Path, overwrite: bool) -> None:

@@ -22,6 +22,7 @@ from napari_glands.slides.blocks import is_large
 from napari_glands.slides.grid import Grid
 from napari_glands.slides.objects import ArrayLike, label_values
 from napari_glands.slides.watching import watched
+from napari_glands.system_errors import raise_if_refused
 
 if TYPE_CHECKING:
     from napari_glands.segmentation.result import SizeSource
@@ -263,6 +264,7 @@ def read_labels(group: str | Path, name: str = "glands") -> StoredLabels:
     try:
         return _stored(folder)
     except Exception as error:  # whatever zarr and its codecs raise on damaged files
+        raise_if_refused(f"Cannot read {folder}", error)
         raise GlandsError(
             f"{folder} is damaged or not an OME-Zarr label image: {error}."
         ) from error

@@ -27,6 +27,7 @@ from napari_glands.project.teaching import train_fingerprint
 from napari_glands.project.versions import keep_version
 from napari_glands.settings import Settings
 from napari_glands.slides.blocks import is_large
+from napari_glands.system_errors import refusal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -99,7 +100,7 @@ class Project:
             for name in ("slides", "models", "runs"):
                 (path / name).mkdir(exist_ok=True)
         except OSError as error:
-            raise GlandsError(f"Cannot make a project in {path}: {error.strerror}.") from error
+            raise GlandsError(refusal(f"Cannot make a project in {path}", error)) from error
         return cls.open(path)
 
     @classmethod
@@ -771,9 +772,8 @@ class Project:
             with self._saving:
                 yield self._store(slide_id)
         except OSError as error:
-            raise GlandsError(
-                f"Cannot save the {name} of {self.entry(slide_id).name}: {error.strerror or error}."
-            ) from error
+            what = f"Cannot save the {name} of {self.entry(slide_id).name} in {self.path}"
+            raise GlandsError(refusal(what, error)) from error
 
     # ---- copies of what the user made
 
@@ -1072,7 +1072,7 @@ class Project:
                 schema.write_project_file(self.path / "project.json", content)
             except OSError as error:
                 raise GlandsError(
-                    f"Cannot save {self.path / 'project.json'}: {error.strerror}."
+                    refusal(f"Cannot save {self.path / 'project.json'}", error)
                 ) from error
             self._content = content
 

@@ -15,6 +15,7 @@ from typing_extensions import TypedDict
 from napari_glands.atomic import write_json
 from napari_glands.errors import GlandsError
 from napari_glands.stored import Whole, checked, read_json
+from napari_glands.system_errors import refusal
 
 __all__ = ["ProjectLock"]
 
@@ -53,7 +54,7 @@ class ProjectLock:
         except Timeout:
             return f"The project is open in {self._owner()}: it can be read but not changed."
         except OSError as error:
-            return f"The project folder cannot be written to ({error.strerror or error})."
+            return refusal("The project folder cannot be written to", error)
         owner = {
             "pid": os.getpid(),
             "host": platform.node(),

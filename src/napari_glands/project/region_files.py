@@ -91,7 +91,7 @@ def _text(path: Path) -> str:
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise GlandsError(f"{path} is damaged ({error}): export it again.") from error
     except OSError as error:
-        raise GlandsError(f"Cannot read {path}: {error.strerror or error}.") from error
+        raise GlandsError(refusal(f"Cannot read {path}", error)) from error
     if len(content) > _MOST_BYTES:
         raise GlandsError(
             f"{path} has more than {_MOST_BYTES // 1_000_000} MB: export only the annotations that "

@@ -55,6 +55,7 @@ def enter(slide: Slide, project: Path, staging_root: Path) -> SlideEntry:
     copied = small or (slide.path is None and slide.address is None)
     path = target if slide.path is None else slide.path.resolve()
     stored = slide.address or _stored_path(path, project)
+    _require_text(stored)
     with staging_folder(staging_root) as staging:
         built = staging / target.name
         make_slide_group(built, slide, copied=copied, source=stored)
@@ -69,6 +70,16 @@ def enter(slide: Slide, project: Path, staging_root: Path) -> SlideEntry:
         mpp_source=slide.mpp_source,
         picture=slide.picture,
     )
+
+
+def _require_text(path: str) -> None:
+    """Refuse a path with bytes that stand for no letter: a project keeps it as text."""
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise GlandsError(
+            f"The name {path} is not UTF-8: rename that file or folder and add it again."
+        ) from error
 
 
 def require_fit(whole: Slide, region: Region, working_mpp: float) -> None:

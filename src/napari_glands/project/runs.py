@@ -6,7 +6,7 @@ import csv
 import os
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -18,6 +18,7 @@ from typing_extensions import TypedDict
 
 from napari_glands.atomic import write_json, write_text
 from napari_glands.errors import GlandsError
+from napari_glands.plain_text import shown
 from napari_glands.progress import Cancelled, CancelToken, Event, Report
 from napari_glands.project.commands import command_line, python_code
 from napari_glands.project.folder import Project
@@ -25,6 +26,7 @@ from napari_glands.project.paths import inside
 from napari_glands.project.schema import StepRecord
 from napari_glands.settings import Settings
 from napari_glands.stored import checked, is_plain_name, read_json
+from napari_glands.system_errors import naming
 
 __all__ = ["Run", "end_killed_run", "recorded_run"]
 
@@ -110,7 +112,7 @@ def recorded_run(
     write_text(folder / "script.py", python_code(project.path, [step], settings, arguments))
     started, clock = _now(), time.perf_counter()
     status: Literal["done", "cancelled", "failed"] = "failed"
-    with _Log(folder) as log:
+    with naming(project.path), _Log(folder) as log:
         log.line(f"{step} started" + (f" on {device}" if device else ""))
 
         def speak(event: Event) -> None:
@@ -129,7 +131,6 @@ def recorded_run(
         finally:
             seconds = time.perf_counter() - clock
             log.line(f"{step} {status} after {seconds:.1f} s")
-            write_json(folder / _FILE, {**state, "status": status})
             record = StepRecord(
                 fingerprint=fingerprint,
                 status=status,
@@ -141,11 +142,17 @@ def recorded_run(
                 settings=settings,
                 versions=_versions(),
             )
-            project.record_step(step, record)
+            # That a record cannot be written must not hide why the run failed.
+            with suppress(OSError, GlandsError) if status == "failed" else nullcontext():
+                write_json(folder / _FILE, {**state, "status": status})
+                project.record_step(step, record)
 
 
 class _Log:
-    """``log.txt`` and ``metrics.csv`` of a run: append-only, a line at a time."""
+    """``log.txt`` and ``metrics.csv`` of a run: append-only, a line at a time.
+
+    One that cannot be written ends no run: what the run makes says so itself if it has to.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -158,18 +165,21 @@ class _Log:
 
     def __exit__(self, *error: object) -> None:
         if self._file is not None:
-            self._file.close()
+            with suppress(OSError):
+                self._file.close()
 
     def line(self, text: str) -> None:
         if self._file is not None and not self._file.closed:
-            self._file.write(f"{_now()} {text}\n")
+            with suppress(OSError):
+                self._file.write(f"{_now()} {shown(text)}\n")
 
     def event(self, event: Event) -> None:
         if event.message and event.message != self._last:
             self._last = event.message
             self.line(f"[{event.fraction:4.0%}] {event.message}")
         if event.values:
-            self._append(event)
+            with suppress(OSError):
+                self._append(event)
 
     def _append(self, event: Event) -> None:
         path = self._folder / "metrics.csv"
@@ -197,7 +207,7 @@ def _new_folder(project: Project, step: str) -> Path:
 
 
 def end_killed_run(project: Project, step: str, fingerprint: str) -> bool:
-    """Note the end of the latest run of a step, if it was killed after it had made its result.
+    """Note the end of the latest run of a step, if it was cut off after it had made its result.
 
     Returns
     -------
@@ -205,7 +215,7 @@ def end_killed_run(project: Project, step: str, fingerprint: str) -> bool:
         Whether there was such a run, of that fingerprint.
     """
     folder, state = _latest(project, step, fingerprint)
-    if folder is None or state is None or state["status"] != "running":
+    if folder is None or state is None or state["status"] == "done":
         return False
     write_json(folder / _FILE, {**state, "status": "done"})
     return True

@@ -12,6 +12,7 @@ from typing import Annotated, Any, NotRequired
 
 import torch
 from pydantic import Field, TypeAdapter
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from typing_extensions import TypedDict
 
@@ -19,6 +20,7 @@ from napari_glands.errors import GlandsError
 from napari_glands.segmentation.network import GlandPSPNet, build_network
 from napari_glands.settings import Settings
 from napari_glands.stored import Whole, checked, finite, read_json, seal, sealed
+from napari_glands.system_errors import naming, refusal, system_error_behind
 
 __all__ = ["Model", "load_model", "save_model"]
 
@@ -121,13 +123,16 @@ def save_model(model: Model, folder: str | Path) -> None:
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder) as aside:
+        with naming(folder), tempfile.TemporaryDirectory(dir=folder) as aside:
             save_file({n: t.contiguous() for n, t in model.weights.items()}, Path(aside, _WEIGHTS))
             Path(aside, _CARD).write_text(json.dumps(sealed(card), indent=2), encoding="utf-8")
             os.replace(Path(aside, _WEIGHTS), folder / _WEIGHTS)
             os.replace(Path(aside, _CARD), folder / _CARD)
-    except OSError as error:
-        raise GlandsError(f"Cannot write the model to {folder}: {error.strerror}.") from error
+    except (OSError, SafetensorError) as error:
+        refused = system_error_behind(error)
+        if refused is None:
+            raise
+        raise GlandsError(refusal(f"Cannot write the model to {folder}", refused)) from error
 
 
 def load_model(folder: str | Path) -> Model:
@@ -180,4 +185,5 @@ def _weights(path: Path) -> dict[str, torch.Tensor]:
     try:
         return load_file(path)
     except Exception as error:  # safetensors and the file system each raise their own
+        raise_if_refused(f"Cannot read the weights {path}", error)
         raise GlandsError(f"The weights {path} cannot be read ({error}): train again.") from error

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_glands.errors import GlandsError
+from napari_glands.plain_text import readable
 from napari_glands.slides.addresses import Address, local_path
 from napari_glands.slides.foreign import foreign
 from napari_glands.slides.formats import (
@@ -141,9 +142,7 @@ def _open_place(place: Path | Address, picture: int | None) -> Source:
     try:
         return _open_path(place, picture)
     except OSError as error:
-        raise GlandsError(
-            f"{place} cannot be read ({error.strerror or error}): check its permissions."
-        ) from error
+        raise GlandsError(refusal(f"Cannot read {place}", error)) from error
 
 
 def _require_picture(
@@ -165,8 +164,8 @@ def _picture_name(place: Path | Address, picture: int | None) -> str:
 def default_name(path: Path) -> str:
     """Return a file's name without its ending (also ``.ome.tif``), a plain folder's whole name."""
     if path.is_dir() and path.suffix.lower() != ".zarr":
-        return path.name
-    stem = path.stem
+        return readable(path.name)
+    stem = readable(path.stem)
     return stem[:-4] if stem.lower().endswith(".ome") and len(stem) > 4 else stem
 
 

@@ -19,6 +19,7 @@ from napari_glands.slides.pictures import picture_checksum
 from napari_glands.slides.pixel_size import MppSource, check_mpp, describe_source
 from napari_glands.slides.resampling import best_level, read_scaled
 from napari_glands.slides.sources.base import Source
+from napari_glands.system_errors import raise_if_refused
 
 if TYPE_CHECKING:
     from napari_glands.slides.pyramid import LevelArray
@@ -435,6 +436,7 @@ class Slide:
         except MemoryError:
             raise
         except Exception as error:
+            raise_if_refused(f"Cannot read pixels of {self._path or self._name}", error)
             reason = str(error).rstrip(".") or type(error).__name__
             name = self._path or self._address or self._name
             raise GlandsError(f"Cannot read pixels of {name}: {reason}.") from error

@@ -22,7 +22,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_glands.widgets.text import sentence
+from napari_glands.plain_text import shown
+from napari_glands.widgets.text import sentence, unguessed
 
 __all__ = ["ContactSheet", "SlideCard"]
 
@@ -226,9 +227,9 @@ class _Cards(QAbstractListModel):
         if role == self.CURRENT:
             return card.id == self._current
         if role == Qt.ItemDataRole.DisplayRole:
-            return card.name
+            return shown(card.name)
         if role == Qt.ItemDataRole.ToolTipRole:
-            return f"{card.name}\n{card.line}\nClick to show it."
+            return unguessed(f"{shown(card.name)}\n{card.line}\nClick to show it.")
         if role == Qt.ItemDataRole.DecorationRole:
             return self._picture(card.id)
         return None
@@ -262,7 +263,7 @@ class _CardPainter(QStyledItemDelegate):
         picture_box = QRect(box.topLeft(), QSize(box.width(), PICTURE.height()))
         self._draw_picture(painter, picture_box, index.data(Qt.ItemDataRole.DecorationRole), text)
         line = QRect(box.left(), picture_box.bottom() + _MARGIN, box.width(), _LINE)
-        self._draw_line(painter, line, card.name, text, bold=True)
+        self._draw_line(painter, line, shown(card.name), text, bold=True)
         line.translate(0, _LINE)
         self._draw_line(painter, line, card.line, text, bold=False)
         if card.reviewed is not None:

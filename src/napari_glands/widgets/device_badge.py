@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from qtpy.QtCore import Signal
 from qtpy.QtGui import QShowEvent
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QWidget
 
-from napari_glands.widgets.text import sentence
+from napari_glands.widgets.text import PlainLabel, sentence
 
 __all__ = ["DeviceBadge"]
 
@@ -28,7 +28,7 @@ class DeviceBadge(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.word = QLabel()
+        self.word = PlainLabel()
         self.reason = sentence("Looking for a GPU…")
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QSlider, QWidget
+from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QPushButton, QSlider, QWidget
 
 from napari_glands.widgets.legend import Legend, LegendEntry
+from napari_glands.widgets.text import PlainLabel
 
 __all__ = ["DisplayBar"]
 
@@ -73,7 +74,7 @@ class DisplayBar(QWidget):
         grid.setContentsMargins(8, 0, 8, 2)
         grid.setVerticalSpacing(3)
         slider = QHBoxLayout()
-        slider.addWidget(QLabel("Opacity"))
+        slider.addWidget(PlainLabel("Opacity"))
         slider.addWidget(self.opacity, 1)
         grid.addWidget(self.before_button, 0, 0)
         grid.addWidget(self.outlines_button, 0, 1)

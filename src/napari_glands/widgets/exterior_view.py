@@ -14,7 +14,6 @@ from qtpy.QtWidgets import (
     QFrame,
     QGridLayout,
     QHeaderView,
-    QLabel,
     QPushButton,
     QTableWidget,
     QTableWidgetItem,
@@ -24,6 +23,7 @@ from napari_glands.settings import ExteriorSettings
 from napari_glands.widgets.device_badge import DeviceBadge
 from napari_glands.widgets.read_only import edits
 from napari_glands.widgets.step_view import StepView
+from napari_glands.widgets.text import PlainLabel
 
 __all__ = ["ClusterRow", "ExteriorView"]
 
@@ -125,7 +125,7 @@ class ExteriorView(StepView):
         grid = QGridLayout(self.result)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.addWidget(self.table, 0, 0, 1, 3)
-        grid.addWidget(QLabel("Exterior:"), 1, 0)
+        grid.addWidget(PlainLabel("Exterior:"), 1, 0)
         grid.addWidget(self.choice, 1, 1)
         grid.addWidget(self.pick_button, 1, 2)
         grid.setColumnStretch(2, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,8 @@ import pyqtgraph as pg
 from qtpy.QtCore import QEvent
 from qtpy.QtGui import QColor, QPalette
 from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from napari_glands.plain_text import shown
 
 __all__ = ["Histogram"]
 
@@ -62,7 +65,7 @@ class Histogram(QWidget):
             step = _whole_step(highest)
             self.plot.getAxis("left").setTickSpacing(step, step)
         axis: Any = self.plot.getAxis("bottom")
-        axis.setLabel(title)
+        axis.setLabel(html.escape(shown(title)))  # pyqtgraph writes HTML around it
         axis.enableAutoSIPrefix(False)
         self.mark(None)
 

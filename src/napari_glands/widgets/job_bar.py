@@ -9,7 +9,6 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QCheckBox,
     QHBoxLayout,
-    QLabel,
     QProgressBar,
     QPushButton,
     QVBoxLayout,
@@ -17,7 +16,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_glands.widgets.remaining import Remaining, in_words
-from napari_glands.widgets.text import StatusLabel
+from napari_glands.widgets.text import PlainLabel, StatusLabel
 
 __all__ = ["JobBar"]
 
@@ -63,7 +62,7 @@ class JobBar(QWidget):
         self.cancel_button = QPushButton("Cancel")
         self.cancel_button.setToolTip("Stop the running step; what is done so far is kept.")
         self.cancel_button.clicked.connect(self._on_cancel)
-        self.time_left = QLabel()
+        self.time_left = PlainLabel()
         self.live = QCheckBox("Live preview")
         self.live.setToolTip(
             "Show every few seconds what the network sees now in the part of the slide in view. "

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from qtpy.QtCore import QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPen
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 from superqt import QFlowLayout
 
-from napari_glands.widgets.text import sentence
+from napari_glands.widgets.text import PlainLabel, sentence
 
 __all__ = ["Legend", "LegendEntry"]
 
@@ -98,5 +98,5 @@ def _row(entry: LegendEntry) -> QWidget:
     layout.setContentsMargins(0, 0, 6, 0)
     layout.setSpacing(4)
     layout.addWidget(_Swatch(entry))
-    layout.addWidget(QLabel(entry.text))
+    layout.addWidget(PlainLabel(entry.text))
     return row

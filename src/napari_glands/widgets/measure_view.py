@@ -14,7 +14,6 @@ from qtpy.QtWidgets import (
     QComboBox,
     QHBoxLayout,
     QHeaderView,
-    QLabel,
     QPushButton,
     QSplitter,
     QTableView,
@@ -22,8 +21,9 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_glands.plain_text import shown
 from napari_glands.widgets.histogram import Histogram
-from napari_glands.widgets.text import sentence
+from napari_glands.widgets.text import PlainLabel, sentence
 
 __all__ = ["HEADINGS", "MeasureView", "heading_of"]
 
@@ -54,8 +54,8 @@ def heading_of(column: str) -> tuple[str, str]:
         return HEADINGS[column]
     for ending, unit in (("_um2", " (µm²)"), ("_um", " (µm)")):
         if column.endswith(ending):
-            return column.removesuffix(ending).replace("_", " ").capitalize() + unit, ""
-    return column.replace("_", " ").capitalize(), ""
+            return shown(column.removesuffix(ending).replace("_", " ")).capitalize() + unit, ""
+    return shown(column.replace("_", " ")).capitalize(), ""
 
 
 class MeasureView(QWidget):
@@ -104,7 +104,7 @@ class MeasureView(QWidget):
     def _lay_out(self) -> None:
         right = QWidget()
         row = QHBoxLayout()
-        row.addWidget(QLabel("Histogram of"))
+        row.addWidget(PlainLabel("Histogram of"))
         row.addWidget(self.choice, 1)
         column = QVBoxLayout(right)
         column.setContentsMargins(0, 0, 0, 0)
@@ -310,7 +310,7 @@ def _text(column: str, value: Any) -> str:
     if isinstance(value, bool | np.bool_):
         return "yes" if value else ""
     if isinstance(value, int | np.integer):
-        return str(value)
+        return shown(value)
     if isinstance(value, float | np.floating):
         if not np.isfinite(value):
             return ""
@@ -319,4 +319,4 @@ def _text(column: str, value: Any) -> str:
             if column.endswith("_um2")
             else (f"{value:,.1f}" if column.endswith("_um") else f"{value:.2f}")
         )
-    return str(value)
+    return shown(value)

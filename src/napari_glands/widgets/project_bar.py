@@ -12,13 +12,15 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QGridLayout,
     QHBoxLayout,
-    QLabel,
     QMenu,
     QPushButton,
     QSizePolicy,
     QToolButton,
     QWidget,
 )
+
+from napari_glands.plain_text import shown
+from napari_glands.widgets.text import PlainLabel, caption, unguessed
 
 __all__ = ["ProjectBar"]
 
@@ -50,8 +52,8 @@ class ProjectBar(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.name = QLabel("No project yet")
-        self.saved_mark = QLabel()
+        self.name = PlainLabel("No project yet")
+        self.saved_mark = PlainLabel()
         self.name.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.menu_button = QPushButton("Project")
         self.menu = QMenu(self)
@@ -95,7 +97,7 @@ class ProjectBar(QWidget):
     def show_project(self, name: str, tooltip: str) -> None:
         """Show which project is open."""
         self.name.setText(name)
-        self.name.setToolTip(tooltip)
+        self.name.setToolTip(unguessed(tooltip))
 
     def show_saved(self, saved: bool | None) -> None:
         """Show whether all edits are on the disk; None where there is nothing to save."""
@@ -111,9 +113,10 @@ class ProjectBar(QWidget):
         self.recent_menu.setEnabled(bool(projects))
         for folder, there in projects:
             path = Path(folder)
-            action: Any = self.recent_menu.addAction(f"{path.stem} — {path.parent}")
+            action: Any = self.recent_menu.addAction(caption(f"{path.stem} — {path.parent}"))
             action.setEnabled(there)
-            action.setToolTip(folder if there else f"{folder} is not there any more.")
+            tooltip = folder if there else f"{folder} is not there any more."
+            action.setToolTip(unguessed(tooltip))
             action.triggered.connect(lambda _=False, f=folder: self.open_requested.emit(f))
 
     def show_versions(self, versions: Sequence[tuple[str, str]]) -> None:
@@ -121,7 +124,7 @@ class ProjectBar(QWidget):
         self.versions_menu.clear()
         self.versions_menu.setEnabled(bool(versions))
         for key, text in versions:
-            action: Any = self.versions_menu.addAction(text)
+            action: Any = self.versions_menu.addAction(caption(text))
             action.triggered.connect(lambda _=False, k=key: self.restore_requested.emit(k))
 
     def show_missing(self, count: int) -> None:
@@ -138,7 +141,7 @@ class ProjectBar(QWidget):
         """Offer the slides, as (id, name), and mark the one on show."""
         self.slides.clear()
         for slide_id, name in slides:
-            self.slides.addItem(name, slide_id)
+            self.slides.addItem(shown(name), slide_id)
         self.slides.setCurrentIndex(self.slides.findData(current))
         for widget in (self.slides, self.previous_button, self.next_button):
             widget.setVisible(len(slides) > 1)

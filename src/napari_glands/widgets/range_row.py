@@ -6,8 +6,10 @@ import math
 from collections.abc import Callable
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QWidget
 from superqt import QRangeSlider
+
+from napari_glands.widgets.text import PlainLabel
 
 __all__ = ["RangeRow"]
 
@@ -43,10 +45,10 @@ class RangeRow(QWidget):
         self.slider = QRangeSlider(Qt.Orientation.Horizontal)
         self.slider.setRange(0, _STEPS)
         self.slider.setValue((0, _STEPS))
-        self.text = QLabel()
+        self.text = PlainLabel()
         self.text.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.text.setMinimumWidth(110)
-        label = QLabel(name)
+        label = PlainLabel(name)
         label.setMinimumWidth(40)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

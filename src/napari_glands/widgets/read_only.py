@@ -5,6 +5,8 @@ from __future__ import annotations
 from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QWidget
 
+from napari_glands.widgets.text import unguessed
+
 __all__ = ["ReadOnlyGuard", "edits"]
 
 _PROPERTY = "changes_the_project"
@@ -31,6 +33,7 @@ class ReadOnlyGuard(QObject):
 
     def set_reason(self, reason: str) -> None:
         """Disable all marked widgets; an empty reason gives them free."""
+        reason = unguessed(reason)
         if reason == self._reason:
             return
         for lock in self._locks:

@@ -18,6 +18,7 @@ from qtpy.QtCore import (
 )
 from qtpy.QtGui import QColor, QImage, QPainter, QPixmap
 
+from napari_glands.plain_text import shown
 from napari_glands.priors.curated import Row
 
 __all__ = [
@@ -192,7 +193,7 @@ def area_text(area_um2: float) -> str:
 
 
 def _text(row: Row, column: int) -> str:
-    texts = ("", str(row.id), row.state, f"{row.score:.2f}", area_text(row.area_um2))
+    texts = ("", str(row.id), shown(row.state), f"{row.score:.2f}", area_text(row.area_um2))
     return texts[column]
 
 

@@ -16,7 +16,6 @@ from qtpy.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
     QHeaderView,
-    QLabel,
     QProgressBar,
     QPushButton,
     QTableView,
@@ -40,7 +39,7 @@ from napari_glands.widgets.review_table import (
     ReviewModel,
     area_text,
 )
-from napari_glands.widgets.text import sentence
+from napari_glands.widgets.text import PlainLabel, sentence
 
 __all__ = ["ReviewView"]
 
@@ -94,7 +93,8 @@ class ReviewView(QFrame):
         self.filter = ReviewFilter(self.model, Limits(_OPEN))
         self.progress = QProgressBar()
         self.counts = sentence()
-        self.saved = QLabel()
+        self.counts.setTextFormat(Qt.TextFormat.RichText)  # dots in the colours of the states
+        self.saved = PlainLabel()
         self.saved.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.current_text = sentence()
         self.table = self._make_table()
@@ -172,7 +172,7 @@ class ReviewView(QFrame):
             row.changed.connect(self._limit)
             row.setVisible(False)
         line = QHBoxLayout()
-        line.addWidget(QLabel("Show"))
+        line.addWidget(PlainLabel("Show"))
         line.addWidget(self.states_box, 1)
         line.addWidget(self.more_button)
         frame = QFrame()

@@ -12,11 +12,12 @@ from magicgui.widgets.bases import ValueWidget
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QFormLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from napari_glands.errors import GlandsError
 from napari_glands.settings import StepSettings
+from napari_glands.widgets.text import PlainLabel
 
 __all__ = ["SettingsForm", "form_values", "settings_form"]
 
@@ -145,7 +146,7 @@ def _rows(widgets: list[_Row]) -> QWidget:
     layout.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
     layout.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
     for field, widget in widgets:
-        label = QLabel(_label(field))
+        label = PlainLabel(_label(field))
         label.setToolTip(widget.tooltip or "")
         layout.addRow(label, widget.native)
     return frame

@@ -24,12 +24,13 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
 )
 
+from napari_glands.plain_text import shown
 from napari_glands.settings import GeneralSettings
 from napari_glands.slides import READABLE
 from napari_glands.widgets.read_only import edits
 from napari_glands.widgets.run_all import RunAll
 from napari_glands.widgets.step_view import StepView
-from napari_glands.widgets.text import sentence
+from napari_glands.widgets.text import sentence, unguessed
 
 __all__ = ["SlideRow", "SlidesView"]
 
@@ -342,11 +343,11 @@ def _item(row: SlideRow) -> QTreeWidgetItem:
     """Return the line of a slide or region."""
     pixel_size = f"{row.pixel_size} ?" if row.assumed else row.pixel_size
     # Below its slide a region needs no more than its number.
-    name = row.name.rpartition(" · ")[2] if row.of else row.name
+    name = shown(row.name.rpartition(" · ")[2] if row.of else row.name)
     own = ["", ""] if row.of else [pixel_size, row.source]
     item = QTreeWidgetItem([name, *own, row.state, row.size])
     item.setData(0, Qt.ItemDataRole.UserRole, row.id)
-    item.setToolTip(0, row.name)
+    item.setToolTip(0, unguessed(row.name))
     item.setToolTip(2, row.source)
     return item
 

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QSizePolicy, QToolButton, QWidget
 
+from napari_glands.widgets.text import unguessed
+
 __all__ = ["StepNav"]
 
 _STYLE = """
@@ -56,5 +58,5 @@ class StepNav(QWidget):
         # Steps that must wait can still be looked at: the view says what is missing.
         # The tick has a line of its own: six names with ticks beside them are too wide.
         button.setText(f"{self._titles[index]}\n{'✓' if done else '·'}")
-        button.setToolTip(tooltip)
+        button.setToolTip(unguessed(tooltip))
         button.setStyleSheet(_STYLE if ready else "QToolButton { color: gray; }" + _STYLE)

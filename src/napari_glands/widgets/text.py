@@ -1,32 +1,67 @@
-"""Small labels that all views share."""
+"""Labels that all views share, and what makes Qt show text from files as text.
+
+Qt guesses whether a text is HTML in labels, tooltips and message boxes, and takes an ampersand in
+menus and on buttons for the mark of a key.
+"""
 
 from __future__ import annotations
+
+import html
+import re
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QSizePolicy
 
-__all__ = ["StatusLabel", "heading", "sentence"]
+from napari_glands.plain_text import shown
+
+__all__ = ["PlainLabel", "StatusLabel", "caption", "heading", "sentence", "unguessed"]
 
 # Vermilion of the Okabe-Ito palette: tells itself apart for every kind of colour vision, and is
 # readable on napari's dark and light themes. A sign says the same without colour.
 _ERROR_STYLE = "color: #E8743B;"
 
 
+class PlainLabel(QLabel):
+    """A label that shows every text as it is."""
+
+    def __init__(self, text: str = "") -> None:
+        super().__init__()
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setText(text)
+
+    def setText(self, text: str | None) -> None:
+        """Show a text."""
+        super().setText(shown(text or "", lines=True))
+
+
+def unguessed(text: str) -> str:
+    """Return a text that tooltips and message boxes show as it is."""
+    text = shown(text, lines=True)
+    if not re.search("[<&]", text):
+        return text
+    return f"<qt>{html.escape(text).replace(chr(10), '<br>')}</qt>"
+
+
+def caption(text: str) -> str:
+    """Return a text that menus, buttons and tabs show as it is."""
+    return shown(text, lines=True).replace("&", "&&")
+
+
 def heading(text: str) -> QLabel:
     """Return a bold one-line label."""
-    label = QLabel(text)
+    label = PlainLabel(text)
     label.setStyleSheet("font-weight: bold; font-size: 12pt;")
     return label
 
 
 def sentence(text: str = "") -> QLabel:
     """Return a label that wraps at the dock's width instead of widening it."""
-    label = QLabel(text)
+    label = PlainLabel(text)
     _wrap(label)
     return label
 
 
-class StatusLabel(QLabel):
+class StatusLabel(PlainLabel):
     """One plain sentence about how things stand; problems are marked by sign and colour."""
 
     def __init__(self) -> None:

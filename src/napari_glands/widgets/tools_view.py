@@ -11,7 +11,6 @@ from qtpy.QtWidgets import (
     QFrame,
     QGridLayout,
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QSizePolicy,
     QSlider,
@@ -20,7 +19,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_glands.widgets.read_only import edits
-from napari_glands.widgets.text import StatusLabel
+from napari_glands.widgets.text import PlainLabel, StatusLabel, unguessed
 
 __all__ = ["AmountRow", "ToolRow", "ToolsView"]
 
@@ -107,7 +106,7 @@ class ToolsView(QWidget):
         """Enable all tools, or disable them and tell the reason."""
         for name, button in self.buttons.items():
             button.setEnabled(usable)
-            button.setToolTip(self._tooltips[name] if usable else reason)
+            button.setToolTip(self._tooltips[name] if usable else unguessed(reason))
 
     def say(self, text: str, *, problem: bool = False) -> None:
         """Show what to do next, or why nothing happened."""
@@ -128,7 +127,7 @@ class _AmountControl(QFrame):
 
     def __init__(self) -> None:
         super().__init__()
-        self.label, self.slider, self.box = QLabel(), _slider(), QDoubleSpinBox()
+        self.label, self.slider, self.box = PlainLabel(), _slider(), QDoubleSpinBox()
         self.box.setKeyboardTracking(False)
         self._step = 1.0
         layout = QHBoxLayout(self)

@@ -20,6 +20,7 @@ from napari_glands.widgets.predict_view import PredictView
 from napari_glands.widgets.priors_view import PriorsView
 from napari_glands.widgets.slides_view import SlideRow, SlidesView
 from napari_glands.widgets.step_view import StepView
+from napari_glands.widgets.text import unguessed
 from napari_glands.widgets.train_view import TrainView
 from napari_glands.workbench import actions
 from napari_glands.workbench.copying import StepCopier
@@ -289,7 +290,7 @@ class _Export(Binding):
         actions.export(self.session, kind, target, all_slides, self._ask)
 
     def _ask(self, question: str) -> bool:
-        answer = QMessageBox.question(self.view, "Replace files?", question)
+        answer = QMessageBox.question(self.view, "Replace files?", unguessed(question))
         return answer == QMessageBox.StandardButton.Yes
 
     def update(self) -> None:

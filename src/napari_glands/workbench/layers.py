@@ -15,6 +15,7 @@ import numpy as np
 from napari.layers import Image, Labels, Layer, Shapes
 from napari.utils.colormaps import Colormap, DirectLabelColormap
 
+from napari_glands.plain_text import layer_name
 from napari_glands.slides import Grid
 from napari_glands.workbench.flight import fly_to
 
@@ -195,7 +196,7 @@ class SlideLayers:
             layer.visible = True
             return
         grid = whole.grid(whole.mpp)
-        options = {"rgb": True, "multiscale": len(pyramid) > 1, "name": whole.name}
+        options = {"rgb": True, "multiscale": len(pyramid) > 1, "name": layer_name(whole.name)}
         self._add(
             Image(pyramid if len(pyramid) > 1 else pyramid[0], **options), grid, whole.id, "slide"
         )

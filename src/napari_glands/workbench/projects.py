@@ -13,6 +13,7 @@ from napari_glands.errors import GlandsError
 from napari_glands.presets import preset
 from napari_glands.project import Project
 from napari_glands.settings import GeneralSettings, Settings
+from napari_glands.system_errors import refusal
 
 __all__ = [
     "asks_before_replacing",
@@ -80,8 +81,8 @@ def copy_project(project: Project, target: Path) -> Project:
         shutil.copytree(
             project.path, target, ignore=shutil.ignore_patterns(".staging", "*.lock", ".lock*")
         )
-    except (OSError, shutil.Error) as error:
-        raise GlandsError(f"Cannot copy the project to {target}: {error}.") from error
+    except OSError as error:  # shutil's own, with a list of all that failed, is one too
+        raise GlandsError(refusal(f"Cannot copy the project to {target}", error)) from error
     copy = Project.open(target, read_only=False)
     for entry in (e for e in copy.slides if e.region is None):
         source = (project.path / entry.path).resolve()

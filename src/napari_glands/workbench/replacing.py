@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QMessageBox, QWidget
 
 from napari_glands.project.models import previous_name
 from napari_glands.project.replacing import Replaced, replaced_by
+from napari_glands.widgets.text import unguessed
 from napari_glands.workbench.projects import asks_before_replacing
 
 if TYPE_CHECKING:
@@ -64,5 +65,6 @@ def _confirmed(view: QWidget, replaced: Replaced) -> bool:
     if replaced.models:
         text += f"\n\nThe present model is kept as {replaced.models[0]}-previous."
     yes, no = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
-    answer = QMessageBox.question(view, "Replace results?", f"{text}\n\nGo on?", yes | no, no)
+    question = unguessed(f"{text}\n\nGo on?")
+    answer = QMessageBox.question(view, "Replace results?", question, yes | no, no)
     return answer == yes

@@ -15,6 +15,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_glands.errors import GlandsError
 from napari_glands.jobs import Outcome
+from napari_glands.plain_text import shown
 from napari_glands.progress import Event
 from napari_glands.project import Project
 from napari_glands.settings import Settings, StepSettings
@@ -363,12 +364,13 @@ def _same_place(path: Path, project: Path) -> bool:
 
 def _plain(outcome: Outcome[Any], project: Project) -> str:
     """Return one sentence on a failure; the details of a defect go to a file that it names."""
-    if not outcome.details or not outcome.message.startswith("Unexpected"):
+    if not outcome.defect:
         return outcome.message
     log = project.path / "runs" / "errors.log"
     try:
         with log.open("a", encoding="utf-8") as file:
-            file.write(f"{datetime.now().isoformat(timespec='seconds')}\n{outcome.details}\n")
+            details = shown(outcome.details, lines=True)
+            file.write(f"{datetime.now().isoformat(timespec='seconds')}\n{details}\n")
     except OSError:  # the disk may be what failed
         return f"{outcome.message}. This is a defect of napari-glands."
     return f"{outcome.message}. This is a defect of napari-glands; details are in {log}."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import traceback
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
 from napari_glands.errors import GlandsError
 from napari_glands.jobs import Job, JobHandle, JobRunner, Outcome, explain
+from napari_glands.plain_text import shown
 from napari_glands.progress import Event
 from napari_glands.workbench.coexistence import load_triton_beside_mesa
 from napari_glands.workbench.courtesy import courteous
@@ -181,9 +183,10 @@ class Tasks(QObject):
             load_triton_beside_mesa()
             result = work()
         except BaseException as error:
-            if not isinstance(error, GlandsError):
-                logger.exception("Unexpected failure in the background")
             message = explain(error)
+            if not isinstance(error, GlandsError):
+                details = "".join(traceback.format_exception(error))
+                logger.error("Failure in the background:\n%s", shown(details, lines=True))
             self._emit(lambda: failed(message))
         else:
             self._emit(lambda: then(result))
@@ -238,6 +241,6 @@ class Tasks(QObject):
         on_outcome = self._listeners[1]
         self._listeners = None
         if outcome.details:
-            logger.error("A step failed unexpectedly:\n%s", outcome.details)
+            logger.error("A step failed:\n%s", shown(outcome.details, lines=True))
         self.busy_changed.emit(False)
         on_outcome(outcome)

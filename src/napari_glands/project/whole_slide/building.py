@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import zipfile
 import zlib
@@ -21,6 +20,7 @@ from napari_glands.progress import Event
 from napari_glands.project.fingerprint import arrays_digest, digest
 from napari_glands.project.label_folders import make_group
 from napari_glands.slides import Block
+from napari_glands.system_errors import raise_if_refused, refusal
 from napari_glands.workers import Check, Crew, Facts, Work
 
 __all__ = [
@@ -176,11 +176,10 @@ class Stage:
             ) from error
 
     def _not_written(self, error: OSError, done: int, count: int) -> GlandsError:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        why = "The disk is full" if full else f"Cannot write ({error.strerror or error})"
+        refused = refusal(f"Cannot write to {self.building.folder}", error)
         return GlandsError(
-            f"{why}: {self.building.folder}. {done} of {count} tiles are finished and kept: make "
-            "room and run the step again, it goes on there."
+            f"{refused} {done} of {count} tiles are finished and kept: run the step again then, "
+            "it goes on there."
         )
 
 
@@ -205,6 +204,7 @@ def open_array(folder: Path, mode: Any = "r") -> Any:
     try:
         return zarr.open_array(str(folder), mode=mode)
     except (OSError, KeyError, ValueError) as error:
+        raise_if_refused(f"Cannot read the saved result {folder}", error)
         raise GlandsError(
             f"The saved result {folder} is damaged ({error}): delete the folder {folder.parent} "
             "and run its step again."

@@ -25,6 +25,7 @@ from napari_glands.slides.sources.bounded_store import BoundedStore
 from napari_glands.slides.sources.levels import ArrayLevels
 from napari_glands.slides.sources.multiscales import Multiscale, multiscales, series_paths
 from napari_glands.slides.sources.ome_xml import OmeImage, ome_images
+from napari_glands.system_errors import raise_if_refused
 
 __all__ = ["OmeZarrSource"]
 
@@ -147,6 +148,8 @@ class OmeZarrSource:
         except GlandsError as error:
             raise about(self._name, error) from error
         except Exception as error:
+            if isinstance(self.place, Path):
+                raise_if_refused(f"Cannot read {self.place}", error)
             raise _unreadable(self.place, error) from error
 
     @property

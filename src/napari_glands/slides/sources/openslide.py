@@ -14,6 +14,7 @@ from napari_glands.slides.conversion import composite_on_white
 from napari_glands.slides.limits import check_size
 from napari_glands.slides.pixel_size import StatedSize, both_axes, from_magnification, number
 from napari_glands.slides.sources.base import about
+from napari_glands.system_errors import raise_if_refused
 
 __all__ = ["OpenSlideSource", "open_with_openslide"]
 
@@ -134,6 +135,7 @@ class OpenSlideSource:
                 try:
                     self._slide = openslide.OpenSlide(self._file)
                 except (openslide.OpenSlideError, OSError) as error:
+                    raise_if_refused(f"Cannot read {self.path}", error)
                     raise GlandsError(
                         f"{self.path} is damaged or incomplete ({error}): copy or export it again."
                     ) from error

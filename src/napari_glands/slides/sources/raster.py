@@ -19,6 +19,7 @@ from napari_glands.slides.limits import check_flat
 from napari_glands.slides.pixel_size import StatedSize, from_resolution
 from napari_glands.slides.sources.base import about
 from napari_glands.slides.sources.cache import decoded
+from napari_glands.system_errors import raise_if_refused
 
 __all__ = ["RasterSource"]
 
@@ -123,6 +124,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     except (GlandsError, MemoryError):
         raise
     except Exception as error:  # decoders raise OSError, SyntaxError, ValueError, struct.error, …
+        raise_if_refused(f"Cannot read {path}", error)
         raise GlandsError(
             f"{path} is damaged or incomplete ({error}): copy or export it again."
         ) from error

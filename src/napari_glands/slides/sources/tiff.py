@@ -22,6 +22,7 @@ from napari_glands.slides.sources.levels import ArrayLevels
 from napari_glands.slides.sources.tiff_pictures import TiffPicture, find_pictures
 from napari_glands.slides.sources.tiff_sizes import stated_sizes
 from napari_glands.slides.sources.tiff_structure import check_structure
+from napari_glands.system_errors import raise_if_refused
 
 __all__ = ["TiffSource"]
 
@@ -107,6 +108,7 @@ class TiffSource:
                 raise
             if isinstance(error, GlandsError):
                 raise about(self.path, error) from error
+            raise_if_refused(f"Cannot read {self.path}", error)
             raise GlandsError(
                 f"{self.path} is damaged or incomplete ({error}): copy or export it again."
             ) from error
