@@ -16,6 +16,7 @@ import shapely
 
 from napari_glands.errors import GlandsError
 from napari_glands.slides.grid import Region
+from napari_glands.system_errors import refusal
 
 __all__ = ["read_regions"]
 

@@ -20,7 +20,7 @@ from napari_glands.errors import GlandsError
 from napari_glands.segmentation.network import GlandPSPNet, build_network
 from napari_glands.settings import Settings
 from napari_glands.stored import Whole, checked, finite, read_json, seal, sealed
-from napari_glands.system_errors import naming, refusal, system_error_behind
+from napari_glands.system_errors import naming, raise_if_refused, refusal, system_error_behind
 
 __all__ = ["Model", "load_model", "save_model"]
 

@@ -22,6 +22,7 @@ from napari_glands.slides.slide import Slide
 from napari_glands.slides.sources.array import ArraySource
 from napari_glands.slides.sources.base import Source
 from napari_glands.slides.sources.raster import RasterSource
+from napari_glands.system_errors import refusal
 
 __all__ = ["open_slide", "pictures_in"]
 
