@@ -23,7 +23,7 @@ from typing import Any
 
 __all__ = ["Ended", "in_child", "start_child", "wait_child"]
 
-_HARD_LIMIT = 8 << 30  # bytes above the start at which the system refuses more
+_HARD_LIMIT = 3 << 30  # bytes above the start at which the system refuses more
 
 
 @dataclass(frozen=True)

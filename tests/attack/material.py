@@ -16,7 +16,7 @@ from PIL import Image
 
 from napari_glands.settings import Settings
 
-__all__ = ["FAST", "LIMIT", "Material", "make_material", "small_blocks"]
+__all__ = ["FAST", "LIMIT", "Material", "make_material", "small_blocks", "write_images"]
 
 LIMIT = 20_000
 """Pixels at the working resolution above which slides are made block by block here."""
@@ -84,12 +84,13 @@ def make_material(folder: Path) -> dict[str, str]:
     from napari_glands.project import Project
 
     small_blocks()
-    _images(folder / "images")
+    write_images(folder / "images")
     with _unchecked(), Project.create(folder / "study.glands", FAST) as project:
         return _filled(project, folder / "images")
 
 
-def _images(folder: Path) -> None:
+def write_images(folder: Path) -> None:
+    """Write the three images of the project; the last is too broad to be worked on whole."""
     from napari_glands.sample_data import gland_field
 
     folder.mkdir(parents=True)

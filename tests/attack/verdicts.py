@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -82,15 +83,15 @@ class Tally:
     name: str
     counts: Counter[str] = field(default_factory=Counter)
     sorts: Counter[str] = field(default_factory=Counter)
-    failures: list[dict[str, Any]] = field(default_factory=list)
     seconds: float = 0.0
 
     def add(self, attack: str, verdict: Verdict) -> None:
-        """Count one verdict."""
+        """Count one verdict, and tell a wrong one on stderr."""
         self.counts[verdict.kind] += 1
         if verdict.kind == "wrong":
             self.sorts[verdict.sort] += 1
-            self.failures.append({"attack": attack, "sort": verdict.sort, "why": verdict.why})
+            text = f"  {self.name}, {verdict.sort}: {attack}\n      {verdict.why}"
+            print(text, file=sys.stderr, flush=True)
 
     def summary(self) -> dict[str, Any]:
         """Return the counts as plain data."""
