@@ -137,8 +137,10 @@ def _run(function: Callable[[], Any], pipe: int, output: int) -> None:
     try:
         os.dup2(output, 1)
         os.dup2(output, 2)
-        sys.stdout = open(1, "w", buffering=1, encoding="utf-8", closefd=False)
-        sys.stderr = open(2, "w", buffering=1, encoding="utf-8", closefd=False)
+        sys.stdout, sys.stderr = (
+            os.fdopen(number, "w", buffering=1, encoding="utf-8", closefd=False)
+            for number in (1, 2)
+        )
         told["start"] = _resident()
         _limit_memory()
         told["result"] = function()

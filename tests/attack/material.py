@@ -40,11 +40,9 @@ FAST = Settings.model_validate(
 
 def small_blocks() -> None:
     """Let this process work on all but small slides block by block, in small blocks."""
-    import napari_glands.slides  # the package has a function of the module's name
-
     for name in ("napari_glands.slides.blocks", "napari_glands.slides"):
-        import_module(name)
-        sys.modules[name].LARGEST_WHOLE = LIMIT  # type: ignore[attr-defined]
+        import_module(name)  # the package has a function of the module's name
+        vars(sys.modules[name])["LARGEST_WHOLE"] = LIMIT
     for module in ("exterior", "glands", "priors"):
         with contextlib.suppress(ImportError):
             found = import_module(f"napari_glands.project.whole_slide.{module}")
@@ -117,11 +115,18 @@ def _filled(project: Any, images: Path) -> dict[str, str]:
     steps.run_train(project, go_on=True)
     steps.run_predict(project)
     steps.run_measure(project)
-    _cut_off(lambda cancel, report: steps.run_train(
-        project, name="other", cancel=cancel, report=report), "loss", CancelToken())
+    _cut_off(
+        lambda cancel, report: steps.run_train(project, name="other", cancel=cancel, report=report),
+        "loss",
+        CancelToken(),
+    )
     other = FAST.updated("predict", threshold=0.35)
-    _cut_off(lambda cancel, report: steps.run_predict(
-        project, other, cancel=cancel, report=report), "", CancelToken(), after=6)
+    _cut_off(
+        lambda cancel, report: steps.run_predict(project, other, cancel=cancel, report=report),
+        "",
+        CancelToken(),
+        after=6,
+    )
     project.set_settings(FAST)
     steps.run_predict(project)
     steps.run_measure(project)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from damage import Damage, damage_file
 from isolation import Ended, in_child
 from looking import Seen, look
 from material import Material, small_blocks
-from verdicts import Tally, Verdict, clear, right, why_unclear, wrong
+from verdicts import Tally, Verdict, clear, last_frames, right, why_unclear, wrong
 from watching import changes, snapshot
 
 __all__ = ["attack", "baseline"]
@@ -88,10 +87,7 @@ def _files(project: Path) -> dict[str, list[str]]:
     for path in sorted(project.rglob("*")):
         if path.is_file() and ".lock" not in path.name:
             rel = path.relative_to(project)
-            chunk = path.name.isdigit()
-            within = "backups" if ".backups" in str(rel) else rel.parts[0]
-            sort = f"{within}/{'chunk' if chunk else path.name if within != 'slides' or path.name[0] == '.' else path.suffix}"
-            found.setdefault(sort, []).append(str(rel))
+            found.setdefault(_sort(rel), []).append(str(rel))
     # What can do most harm comes up more often.
     for extra in range(3):
         found[f"project.json again {extra}"] = ["project.json"]
@@ -99,6 +95,15 @@ def _files(project: Path) -> dict[str, list[str]]:
         found[f"facts again {extra}"] = [f for f in facts if f.count("/") == 4]
         found[f"chunks again {extra}"] = found["slides/chunk"]
     return found
+
+
+def _sort(file: Path) -> str:
+    """Say what kind of file one is."""
+    within = "backups" if ".backups" in str(file) else file.parts[0]
+    if file.name.isdigit():
+        return f"{within}/chunk"
+    named = within != "slides" or file.name.startswith(".")
+    return f"{within}/{file.name if named else file.suffix}"
 
 
 def _work(copy: Material, command: str) -> tuple[dict[str, Seen], Any, dict[str, Seen]]:
@@ -151,7 +156,7 @@ def _judge_seen(
             continue
         kind, text = seen[what]
         if kind == "trace":
-            return wrong("traceback", f"{what}: {_last_frames(text)}")
+            return wrong("traceback", f"{what}: {last_frames(text)}")
         if kind == "value":
             if not _may_differ(what, damage):
                 return wrong("silent", f"{what} is another without a word")
@@ -169,7 +174,7 @@ def _judge_after(after: dict[str, Seen], sound: dict[str, Seen], damage: Damage)
     """After a command: no traceback, and what the damage does not concern is still there."""
     for what, (kind, text) in after.items():
         if kind == "trace":
-            return wrong("traceback", f"afterwards {what}: {_last_frames(text)}")
+            return wrong("traceback", f"afterwards {what}: {last_frames(text)}")
         if kind == "sentence" and sound[what][0] == "value" and not _concerns(damage.file, what):
             return wrong("lost", f"afterwards {what}: {text[:300]}")
     return right()
@@ -180,7 +185,7 @@ def _judge_command(told: Command | None, names: tuple[str, ...]) -> tuple[Any, s
         return None
     line = f"`{told.what}`: "
     if told.trace:
-        return "traceback", line + _last_frames(told.trace)
+        return "traceback", line + last_frames(told.trace)
     if told.code == 0:
         return None
     if told.code not in (1, 2):
@@ -211,7 +216,8 @@ def _concerns(file: str, what: str) -> bool:
     slide = parts[1].split(".zarr")[0].split(".backups")[0].removesuffix(".csv")
     if not what.startswith(slide):
         # A region reads the pixels of its slide.
-        return "region" in what and what.endswith("/pixels") and what.startswith(slide.split("-")[0])
+        of_it = what.startswith(slide.split("-")[0]) and "region" in what
+        return of_it and what.endswith("/pixels")
     asked = what.split("/")[1]
     if parts[1].endswith(".csv"):
         return asked == "measurements"
@@ -235,18 +241,6 @@ def _may_differ(what: str, damage: Damage) -> bool:
     if what.endswith("/versions"):  # damaged copies are left out
         return True
     return what.endswith("/measurements") and damage.file.endswith(".csv")
-
-
-def _last_frames(trace: str) -> str:
-    """Return where a traceback ends, within the program, and what it says."""
-    lines = trace.strip().splitlines()
-    places = [
-        line.strip().split("src/")[-1].replace('", line ', ":").split(", in")[0]
-        for line in lines
-        if "napari_glands/" in line and line.strip().startswith("File")
-    ]
-    said = [line for line in lines if re.match(r"[\w.]+(Error|Exception|Interrupt|Warning)\b", line)]
-    return f"{(said or lines)[-1][:300]} at {' < '.join(reversed(places[-3:]))}"
 
 
 def _make_victim(folder: Path) -> None:

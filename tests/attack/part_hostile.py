@@ -17,8 +17,7 @@ from commands import run_command
 from isolation import in_child
 from looking import look
 from material import Material, small_blocks
-from part_damage import _last_frames
-from verdicts import Tally, Verdict, clear, right, why_unclear, wrong
+from verdicts import Tally, Verdict, clear, last_frames, right, why_unclear, wrong
 from watching import changes, snapshot
 
 __all__ = ["WAYS", "attack"]
@@ -139,7 +138,7 @@ def _judge(seen: dict[str, Any], commands: list[Any]) -> Verdict:
     sentence = ""
     for what, (kind, text) in seen.items():
         if kind == "trace":
-            return wrong("traceback", f"{what}: {_last_frames(text)}")
+            return wrong("traceback", f"{what}: {last_frames(text)}")
         if kind == "sentence":
             sentence = text
             unclear = why_unclear(text, ())
@@ -147,7 +146,7 @@ def _judge(seen: dict[str, Any], commands: list[Any]) -> Verdict:
                 return wrong("unclear", f"{what}: {unclear}: {text[:300]!r}")
     for told in commands:
         if told.trace:
-            return wrong("traceback", f"`{told.what}`: {_last_frames(told.trace)}")
+            return wrong("traceback", f"`{told.what}`: {last_frames(told.trace)}")
         if told.code not in (0, 1, 2):
             return wrong("crash", f"`{told.what}`: exit status {told.code}")
         unclear = told.code and why_unclear(told.sentence, ())
@@ -448,7 +447,8 @@ def the_previous_model_is_a_link(stage: Stage) -> None:
 
 @way
 def weights_are_a_link(stage: Stage) -> None:
-    _link(stage.project / "models" / "glands" / "weights.safetensors", stage.victim / "b.safetensors")
+    path = stage.project / "models" / "glands" / "weights.safetensors"
+    _link(path, stage.victim / "b.safetensors")
 
 
 @way
@@ -487,7 +487,8 @@ def a_backup_is_a_link(stage: Stage) -> None:
 
 @way
 def building_is_a_link(stage: Stage) -> None:
-    _link(stage.project / "slides" / f"{stage.slide('broad')}.building", stage.victim / "x.building")
+    path = stage.project / "slides" / f"{stage.slide('broad')}.building"
+    _link(path, stage.victim / "x.building")
 
 
 @way

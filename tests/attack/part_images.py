@@ -18,9 +18,8 @@ from damage import damage_file
 from isolation import in_child
 from looking import Seen, tell
 from material import Material
-from part_damage import _last_frames
 from PIL import Image
-from verdicts import Tally, Verdict, clear, right, why_unclear, wrong
+from verdicts import Tally, Verdict, clear, last_frames, right, why_unclear, wrong
 from watching import changes, snapshot
 
 __all__ = ["attack"]
@@ -109,7 +108,7 @@ def _judge(path: Path, how: str, ended: Any, sound: Any, outside: list[str]) -> 
         return wrong("crash", f"status {ended.code}: {ended.trace[-600:] or ended.printed[-600:]}")
     kind, text = ended.result
     if kind == "trace":
-        return wrong("traceback", _last_frames(text))
+        return wrong("traceback", last_frames(text))
     if kind == "sentence":
         unclear = why_unclear(text, (path.name,))
         return wrong("unclear", f"{unclear}: {text[:300]}") if unclear else clear(text)
@@ -236,8 +235,10 @@ def _tiff_tag(data: bytes, chance: random.Random) -> tuple[bytes, str]:
 
 def _xml(data: bytes, chance: random.Random) -> tuple[bytes, str]:
     """Change a value of the OME-XML, at the same length."""
-    keys = [b"SizeX", b"SizeY", b"SizeC", b"SizeZ", b"PhysicalSizeX", b"Type", b"DimensionOrder",
-            b"IFD", b"PlaneCount", b"SamplesPerPixel", b"PhysicalSizeXUnit", b"UUID", b"ID"]  # fmt: skip
+    keys = [
+        b"SizeX", b"SizeY", b"SizeC", b"SizeZ", b"PhysicalSizeX", b"PhysicalSizeXUnit", b"Type",
+        b"DimensionOrder", b"IFD", b"PlaneCount", b"SamplesPerPixel", b"UUID", b"ID",
+    ]  # fmt: skip
     key = chance.choice([k for k in keys if k + b'="' in data])
     start = data.index(key + b'="') + len(key) + 2
     end = data.index(b'"', start)
@@ -274,8 +275,11 @@ def _white_png(path: Path) -> None:
     body = b"".join(packer.compress(row) for _ in range(side)) + packer.flush()
 
     def chunk(name: bytes, content: bytes) -> bytes:
-        return struct.pack(">I", len(content)) + name + content + struct.pack(
-            ">I", zlib.crc32(name + content)
+        return (
+            struct.pack(">I", len(content))
+            + name
+            + content
+            + struct.pack(">I", zlib.crc32(name + content))
         )
 
     header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)

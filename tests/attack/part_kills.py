@@ -23,12 +23,12 @@ from typing import Any
 from isolation import Ended, in_child, start_child, wait_child
 from looking import Seen, look
 from material import FAST, small_blocks, write_images
-from part_damage import _last_frames
-from verdicts import Tally, Verdict, right, wrong
+from verdicts import Tally, Verdict, last_frames, right, wrong
 
-__all__ = ["attack"]
+__all__ = ["STEPS", "Stage", "Step", "attack", "decide", "kept", "look_at", "walk", "words_of"]
 
 SECONDS = 120.0
+_DRAWN = 900
 SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGINT, signal.SIGTERM)
 
 
@@ -104,8 +104,11 @@ def attack(material: Any, folder: Path, count: int, seed: int, out_of_time: Any)
     return tally
 
 
-def walk(folder: Path) -> list[Stage]:
-    """Go the whole way without interruption; return a stage for each step that is a command."""
+def walk(folder: Path, *, edits: bool = False) -> list[Stage]:
+    """Go the whole way without interruption; return a stage for each step that is a command.
+
+    With `edits`, those in which the user decides are stages too.
+    """
     place = folder / "now"
     place.mkdir(parents=True)
     write_images(place / "images")
@@ -119,7 +122,7 @@ def walk(folder: Path) -> list[Stage]:
         seconds = time.monotonic() - clock
         if ended.code:
             raise RuntimeError(f"{step.name} fails: {ended.code} {ended.trace} {ended.printed}")
-        if step.words[0] != "edit":
+        if edits or step.words[0] != "edit":
             stages.append(Stage(step, before, look_at(place), seconds))
     return stages
 
@@ -141,11 +144,11 @@ def _interrupted(
         return told
     between = look_at(place)
     for what, seen in before.items():
-        if seen[0] == "value" and _kept(stage.step, what) and between.get(what) != seen:
+        if seen[0] == "value" and kept(stage.step, what) and between.get(what) != seen:
             return wrong("lost", f"{what} after the interruption: {between.get(what)}")
     for what, (kind, text) in between.items():
         if kind == "trace":
-            return wrong("traceback", f"after the interruption {what}: {_last_frames(text)}")
+            return wrong("traceback", f"after the interruption {what}: {last_frames(text)}")
     again = in_child(_job(stage.step, place), SECONDS)
     if again.code or "Traceback (most recent" in again.printed:
         return wrong("lost", f"run again it fails: {again.code} {again.printed[-700:]}")
@@ -163,7 +166,7 @@ def _ended_well(ended: Ended, sign: signal.Signals) -> Verdict | None:
     if "Traceback (most recent" in ended.printed:
         return wrong("traceback", ended.printed[-900:])
     if "napari_glands" in ended.trace:  # what a process of its own would have printed
-        return wrong("traceback", _last_frames(ended.trace))
+        return wrong("traceback", last_frames(ended.trace))
     if sign is signal.SIGINT and ended.code not in (0, 1, 130, 70, -2):
         return wrong("crash", f"exit status {ended.code}: {ended.printed[-400:]}")
     return None
@@ -189,13 +192,21 @@ def _starting_up(place: Path, chance: random.Random) -> tuple[float, Verdict]:
     return when, right()
 
 
-def _job(step: Step, place: Path) -> Callable[[], None]:
+def words_of(step: Step, place: Path) -> list[str]:
+    """Return the command line of a step on the project in a place."""
     paths = {
         "PROJECT": place / "study.glands", "IMAGES": place / "images", "OUT": place / "out",
         "OUT2": place / "out2", "SETTINGS": place / "settings.json",
         "MODEL": place / "study.glands" / "models" / "glands",
     }  # fmt: skip
     words = [str(paths.get(word, word)) for word in step.words]
+    if step.name == "predict a folder" and _asks_before_replacing():
+        words.append("--overwrite")
+    return words
+
+
+def _job(step: Step, place: Path) -> Callable[[], None]:
+    words = words_of(step, place)
 
     def run() -> None:
         from napari_glands.cli import main
@@ -203,10 +214,8 @@ def _job(step: Step, place: Path) -> Callable[[], None]:
         small_blocks()
         signal.signal(signal.SIGINT, signal.default_int_handler)
         if words[0] == "edit":
-            _decide(place / "study.glands", words[1])
+            decide(place / "study.glands", words[1])
             return
-        if step.name == "predict a folder" and _asks_before_replacing():
-            words.append("--overwrite")
         sys.argv = ["napari-glands", *words]
         try:
             main()
@@ -225,7 +234,7 @@ def _asks_before_replacing() -> bool:
     return "--overwrite" in output
 
 
-def _decide(project: Path, name: str) -> None:
+def decide(project: Path, name: str) -> None:
     """Accept, reject and edit some of what was found, as a user does."""
     from dataclasses import replace
 
@@ -239,10 +248,10 @@ def _decide(project: Path, name: str) -> None:
                 replace(row, state=states[n]) if n < 3 else row for n, row in enumerate(found.table)
             )
             labels = found.labels.copy()
-            labels[2:14, 2:14] = new = max((row.id for row in table), default=0) + 1
-            drawn = replace(found.drawn(new), area_um2=144 * found.grid.pixel_area_um2)
-            present = set(labels[labels > 0].tolist())
-            table = tuple(row for row in (*table, drawn) if row.id in present)
+            labels[2:14, 2:14] = _DRAWN
+            drawn = replace(found.drawn(_DRAWN), area_um2=144 * found.grid.pixel_area_um2)
+            present = set(labels[labels > 0].tolist()) - {_DRAWN}
+            table = (*(row for row in table if row.id in present), drawn)
             edited = replace(found, labels=labels, table=table)
             getattr(opened, f"save_edited_{name}")(edited)
 
@@ -278,7 +287,7 @@ def _comparable(what: str) -> bool:
     return not what.endswith(volatile)
 
 
-def _kept(step: Step, what: str) -> bool:
+def kept(step: Step, what: str) -> bool:
     return any(part in step.keeps for part in what.split("/"))
 
 

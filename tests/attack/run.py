@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 
-PARTS = {"damage": 500, "images": 1000, "kills": 60, "hostile": 1000}
+PARTS = {"damage": 500, "images": 1000, "kills": 60, "disk": 60, "hostile": 1000}
 
 
 def main() -> int:

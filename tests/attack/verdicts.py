@@ -8,11 +8,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-__all__ = ["Tally", "Verdict", "clear", "right", "why_unclear", "wrong"]
+__all__ = ["Tally", "Verdict", "clear", "last_frames", "right", "why_unclear", "wrong"]
 
 Kind = Literal["clear", "right", "wrong"]
 Sort = Literal["traceback", "silent", "outside", "hang", "memory", "unclear", "crash", "lost"]
 _MOST_LETTERS = 1500
+_SAID = re.compile(r"[\w.]+(Error|Exception|Interrupt|Warning)\b")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -74,6 +75,18 @@ def why_unclear(sentence: str, names: tuple[str, ...]) -> str:
     if names and not any(name and name in sentence for name in names):
         return f"names none of {', '.join(n for n in names if n)}"
     return ""
+
+
+def last_frames(trace: str) -> str:
+    """Return where a traceback ends, within the program, and what it says."""
+    lines = trace.strip().splitlines()
+    places = [
+        line.strip().split("src/")[-1].replace('", line ', ":").split(", in")[0]
+        for line in lines
+        if "napari_glands/" in line and line.strip().startswith("File")
+    ]
+    said = [line for line in lines if _SAID.match(line)]
+    return f"{(said or lines)[-1][:300]} at {' < '.join(reversed(places[-3:]))}"
 
 
 @dataclass
