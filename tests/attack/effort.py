@@ -44,8 +44,8 @@ class Effort:
             "print_blob": True,
         }
         return cls(
-            settings(max_examples=60 * times, **usual),
-            settings(max_examples=12 * times, **usual),
+            settings(max_examples=30 * times, **usual),
+            settings(max_examples=8 * times, **usual),
             settings(max_examples=4 * times, stateful_step_count=20, **usual),
         )
 

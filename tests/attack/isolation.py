@@ -64,13 +64,21 @@ class Child:
     started: float
 
 
-def in_child(function: Callable[[], Any], seconds: float = 60.0) -> Ended:
+def in_child(function: Callable[[], Any], seconds: float = 60.0, *, quiet: bool = True) -> Ended:
     """Run a function in a fork and wait for its end."""
-    return wait_child(start_child(function), seconds)
+    return wait_child(start_child(function, quiet=quiet), seconds)
 
 
-def start_child(function: Callable[[], Any]) -> Child:
-    """Start a function in a fork."""
+def start_child(function: Callable[[], Any], *, quiet: bool = True) -> Child:
+    """Start a function in a fork.
+
+    Parameters
+    ----------
+    function
+        What it returns has to be picklable.
+    quiet
+        Whether what it prints is kept, and memory is bounded.
+    """
     handle, name = tempfile.mkstemp(prefix="printed-", dir=os.environ.get("ATTACK_TMP"))
     reading, writing = os.pipe()
     sys.stdout.flush()
@@ -78,7 +86,7 @@ def start_child(function: Callable[[], Any]) -> Child:
     pid = os.fork()
     if pid == 0:
         os.close(reading)
-        _run(function, writing, handle)
+        _run(function, writing, handle if quiet else None)
     os.close(writing)
     os.close(handle)
     return Child(pid, reading, Path(name), time.monotonic())
@@ -130,19 +138,15 @@ def _reap(pid: int, deadline: float) -> tuple[int, int, Any]:
     return os.wait4(pid, 0)
 
 
-def _run(function: Callable[[], Any], pipe: int, output: int) -> None:
+def _run(function: Callable[[], Any], pipe: int, output: int | None) -> None:
     """Run the function in the child, tell the parent, and leave without any clean-up."""
     told: dict[str, Any] = {}
     code = 0
     try:
-        os.dup2(output, 1)
-        os.dup2(output, 2)
-        sys.stdout, sys.stderr = (
-            os.fdopen(number, "w", buffering=1, encoding="utf-8", closefd=False)
-            for number in (1, 2)
-        )
+        if output is not None:
+            _print_to(output)
+            _limit_memory()
         told["start"] = _resident()
-        _limit_memory()
         told["result"] = function()
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else int(error.code is not None)
@@ -155,6 +159,14 @@ def _run(function: Callable[[], Any], pipe: int, output: int) -> None:
     with contextlib.suppress(BaseException), os.fdopen(pipe, "wb") as file:
         file.write(pickle.dumps(told))
     os._exit(code)
+
+
+def _print_to(output: int) -> None:
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    sys.stdout, sys.stderr = (
+        os.fdopen(number, "w", buffering=1, encoding="utf-8", closefd=False) for number in (1, 2)
+    )
 
 
 def _resident() -> int:

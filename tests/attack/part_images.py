@@ -10,6 +10,7 @@ import shutil
 import struct
 import zlib
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ __all__ = ["attack"]
 
 SECONDS = 30.0
 MEMORY = 700 << 20
+_BATCH = 20
 _NUMBERS = (0, 1, 2, 0x7F, 0xFF, 0x7FFF, 0xFFFF, 30_000, 10**6, 0x7FFFFFFF, 0xFFFFFFFF)
 
 
@@ -37,33 +39,51 @@ def attack(material: Material, folder: Path, count: int, seed: int, out_of_time:
     for path, seen in sound.items():
         if seen.result is None or seen.result[0] != "value":
             raise RuntimeError(f"the sound image {path} cannot be read: {seen}")
-    for number in range(count):
+    for start in range(0, count, _BATCH):
         if out_of_time():
             break
-        chance = random.Random(f"{seed}/images/{number}")
-        original = seeds[number % len(seeds)]
-        trial = folder / "trial"
-        trial.mkdir()
-        path = trial / original.name
-        if number < len(_BOMBS):
-            path = trial / list(_BOMBS)[number]
-            _BOMBS[path.name](path)
-            how, original = "a bomb", None
-        elif original.is_dir():
-            shutil.copytree(original, path)
-            files = sorted(p for p in path.rglob("*") if p.is_file())
-            meta = [p for p in files if p.name.startswith(".z") or p.name == "zarr.json"]
-            file = chance.choice(chance.choice([files, meta]))
-            damage = damage_file(path, file, chance)
-            how = f"{damage.file} {damage.how}"
-        else:
-            how = _mutate(original.read_bytes(), path, chance)
-        before = snapshot(trial)
-        ended = _in_child(path)
-        verdict = _judge(path, how, ended, sound.get(original), changes(before, snapshot(trial)))
-        tally.add(f"#{number} {path.name}: {how}", verdict)
-        shutil.rmtree(trial)
+        numbers = range(start, min(count, start + _BATCH))
+        images = [_mutant(seeds, n, seed, folder / "trial" / str(n)) for n in numbers]
+        before = snapshot(folder / "trial")
+        together = in_child(lambda images=images: [tell_image(i.path) for i in images], SECONDS)
+        outside = changes(before, snapshot(folder / "trial"))
+        for n, image in enumerate(images):
+            if together.result is None or together.grown > MEMORY or outside:
+                ended = _in_child(image.path)  # find out which it was
+            else:
+                ended = replace(together, result=together.result[n])
+            verdict = _judge(image, ended, sound.get(image.original), outside)
+            tally.add(f"#{start + n} {image.path.name}: {image.how}", verdict)
+        shutil.rmtree(folder / "trial")
     return tally
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """An image that was mutated, from which one, and how."""
+
+    path: Path
+    original: Path | None
+    how: str
+
+
+def _mutant(seeds: list[Path], number: int, seed: int, trial: Path) -> Mutant:
+    """Write one mutated image."""
+    chance = random.Random(f"{seed}/images/{number}")
+    original = seeds[number % len(seeds)]
+    trial.mkdir(parents=True)
+    path = trial / original.name
+    if number < len(_BOMBS):
+        path = trial / list(_BOMBS)[number]
+        _BOMBS[path.name](path)
+        return Mutant(path, None, "small, and stands for much")
+    if original.is_file():
+        return Mutant(path, original, _mutate(original.read_bytes(), path, chance))
+    shutil.copytree(original, path)
+    files = sorted(p for p in path.rglob("*") if p.is_file())
+    meta = [p for p in files if p.name.startswith(".z") or p.name == "zarr.json"]
+    damage = damage_file(path, chance.choice(chance.choice([files, meta])), chance)
+    return Mutant(path, original, f"{damage.file} {damage.how}")
 
 
 def _in_child(path: Path) -> Any:
@@ -97,7 +117,7 @@ def _read(path: Path) -> Any:
         slide.close()
 
 
-def _judge(path: Path, how: str, ended: Any, sound: Any, outside: list[str]) -> Verdict:
+def _judge(image: Mutant, ended: Any, sound: Any, outside: list[str]) -> Verdict:
     if outside:
         return wrong("outside", "; ".join(outside[:5]))
     if ended.hung:
@@ -110,9 +130,10 @@ def _judge(path: Path, how: str, ended: Any, sound: Any, outside: list[str]) -> 
     if kind == "trace":
         return wrong("traceback", last_frames(text))
     if kind == "sentence":
-        unclear = why_unclear(text, (path.name,))
+        unclear = why_unclear(text, (image.path.name,))
         return wrong("unclear", f"{unclear}: {text[:300]}") if unclear else clear(text)
-    if "cut to" in how and path.is_file() and sound is not None and ended.result != sound.result:
+    whole = image.path.is_file() and sound is not None
+    if whole and "cut to" in image.how and ended.result != sound.result:
         return wrong("silent", "a cut image is another one without a word")
     return right()
 

@@ -277,9 +277,7 @@ def _of(curated: Any) -> State:
 
 def _same(one: State, other: State) -> bool:
     marks = (np.zeros(0) if state[2] is None else state[2] for state in (one, other))
-    return (
-        np.array_equal(one[0], other[0]) and one[1] == other[1] and np.array_equal(*marks)
-    )
+    return np.array_equal(one[0], other[0]) and one[1] == other[1] and np.array_equal(*marks)
 
 
 def _assert_same(one: State, other: State, what: str) -> None:
@@ -314,7 +312,9 @@ def _priors(slide: Any) -> Priors:
     cues = {"solidity": 0.9, "contrast": 0.4, "ring": 0.8, "stability": 0.5, "level": 0.2}
     ids, counts = np.unique(labels[labels > 0], return_counts=True)
     table = tuple(
-        Prior(id=int(n), state="proposed", score=0.9, area_um2=float(c * grid.pixel_area_um2), **cues)
+        Prior(
+            id=int(n), state="proposed", score=0.9, area_um2=float(c * grid.pixel_area_um2), **cues
+        )
         for n, c in zip(ids, counts, strict=True)
     )
     exterior = np.zeros(grid.shape, np.uint8)
