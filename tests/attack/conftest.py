@@ -9,7 +9,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-_MOST = 2 << 30  # bytes that a test may take beside what there is
+_MOST = 700 << 20  # bytes that a test may take beside what there is
 
 
 @pytest.fixture(autouse=True)

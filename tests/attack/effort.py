@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 __all__ = ["EFFORT", "Effort"]
 
 _CHECKS = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large]
+_FEW = (Phase.explicit, Phase.reuse, Phase.generate)  # the smallest example takes its time
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class Effort:
             "suppress_health_check": _CHECKS,
             "database": None,
             "print_blob": True,
+            "phases": _FEW if times == 1 else tuple(Phase),
         }
         return cls(
             settings(max_examples=30 * times, **usual),

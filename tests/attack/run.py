@@ -153,7 +153,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--part", action="append", choices=list(PARTS), help="only these parts")
     parser.add_argument("--count", type=int, help="attacks of each part")
-    parser.add_argument("--minutes", type=float, default=10.0, help="most time for all parts")
+    parser.add_argument("--minutes", type=float, default=12.0, help="most time for all parts")
     parser.add_argument("--jobs", type=int, default=2, help="parts beside each other")
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args()
