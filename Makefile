@@ -17,7 +17,7 @@ SCREEN := $(if $(filter Linux,$(shell uname -s)),xvfb-run -a -s "-screen 0 1600x
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test session benchmark lint format docs screenshots system-libraries clean
+.PHONY: help demo test session attack benchmark lint format docs screenshots system-libraries clean
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
@@ -30,6 +30,9 @@ test: system-libraries $(VENV)/.with-test ## run the tests, on a virtual screen
 
 session: system-libraries $(VENV)/.with-test ## go through a working session by clicks and keys, and measure it
 	$(SCREEN) $(BIN)/python tests/ui/session/run.py $(ARGS)
+
+attack: system-libraries $(VENV)/.with-test ## try to break the program: damaged files, kills, full disks, hostile projects
+	$(SCREEN) $(BIN)/python tests/attack/run.py $(ARGS)
 
 benchmark: $(VENV)/.with-test ## check on the GlaS images that the method beats its peers (takes long)
 	$(BIN)/python -m pytest -m benchmark $(ARGS)
