@@ -110,7 +110,7 @@ def _run_demo(
         "seconds": round(time.perf_counter() - clock, 1),
         "device": summary.device,
         "project": summary.project,
-        "files": written,
+        "files": written.files,
     }
 
 

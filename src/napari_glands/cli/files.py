@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import typer
 
+from napari_glands.cli.images import exit_over_slides
 from napari_glands.cli.options import Changes, changed, with_settings
 from napari_glands.cli.terminal import note, print_json, print_lines, print_table, work
 from napari_glands.errors import GlandsError
@@ -36,6 +37,10 @@ class Format(StrEnum):
     GEOJSON = "geojson"
     CSV = "csv"
     PNG = "png"
+
+
+# These show the image, which has to be there for them.
+_SHOWING = (Format.OME_ZARR, Format.PNG)
 
 
 @with_settings(export=None)
@@ -64,7 +69,7 @@ def export(
 ) -> None:
     """Write the predicted glands for QuPath, napari, Fiji and pandas."""
 
-    def job(report: Report, cancel: CancelToken) -> list[str]:
+    def job(report: Report, cancel: CancelToken) -> Exported:
         from napari_glands.project import Project
 
         with Project.open(project, read_only=True) as opened:
@@ -80,11 +85,28 @@ def export(
                 cancel=cancel,
             )
 
-    written = work(job)
+    done = work(job)
     if as_json:
-        print_json({"files": written})
+        print_json({"files": done.files, "left_out": done.left_out})
     else:
-        print_lines(*written)
+        print_lines(*done.files)
+    exit_over_slides(done.left_out)
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What an export did.
+
+    Attributes
+    ----------
+    files
+        What was written.
+    left_out
+        What was not and why, a sentence for each slide.
+    """
+
+    files: list[str]
+    left_out: list[str]
 
 
 def evaluate(
@@ -124,35 +146,55 @@ def export_project(
     overwrite: bool,
     report: Report,
     cancel: CancelToken,
-) -> list[str]:
-    """Write the predictions of a project, or of `only` some slides; return the files."""
+) -> Exported:
+    """Write the predictions of a project, or of `only` some slides.
+
+    A slide whose prediction is damaged is left out. One whose image cannot be opened is left out
+    of the formats that show it.
+    """
     from napari_glands.export import file_name
+    from napari_glands.project.left_out import LeftOut
 
     wanted = [e for e in project.slides if not only or {e.id, e.name} & set(only)]
     unknown = set(only) - {word for e in wanted for word in (e.id, e.name)}
     if unknown:
         raise GlandsError(f"The project has no slide {', '.join(sorted(unknown))}.")
+    left = LeftOut("export", report)
+    wanted = left.sound(project, wanted, ["prediction"])
+    left.raise_if_all([entry.id for entry in wanted], ())
     entries = [e for e in wanted if project.facts(e.id, "prediction") is not None]
     if not entries:
         raise GlandsError("No slide has a prediction yet: run the step `predict` first.")
     missing = [e.name for e in wanted if e not in entries]
     if missing:
         note(f"Warning: left out, because they have no prediction: {', '.join(missing)}")
-    predicted = (e for e in project.slides if project.facts(e.id, "prediction") is not None)
+    predicted = (e for e in project.slides if project.sound_facts(e.id, "prediction"))
     names = Counter(file_name(entry.name).casefold() for entry in predicted)
     written: list[str] = []
     for n, entry in enumerate(entries):
         cancel.check()
-        prediction, slide = project.load_prediction(entry.id), project.slide(entry.id)
+        showing = [f for f in formats if f in _SHOWING]
+        slide = left.opened(project, entry) if showing else None
+        possible = [f for f in formats if slide is not None or f not in _SHOWING]
         name = file_name(entry.name)
         # Two images of one name must not share a file.
         named = Named(slide, name if names[name.casefold()] == 1 else entry.id)
-        files = export_all(
-            prediction, named, out, settings, formats=formats, overwrite=overwrite, cancel=cancel
-        )
-        written += [str(file) for file in files]
-        report(Event("export", (n + 1) / len(entries), f"Exported {entry.name}"))
-    return written
+        with left.on_damage(entry):
+            files = export_all(
+                project.load_prediction(entry.id),
+                named,
+                out,
+                settings,
+                formats=possible,
+                overwrite=overwrite,
+                cancel=cancel,
+            )
+            written += [str(file) for file in files]
+            report(Event("export", (n + 1) / len(entries), f"Exported {entry.name}"))
+        if slide is not None:
+            slide.close()
+    left.raise_if_all(written, ())
+    return Exported(written, left.sentences)
 
 
 def export_all(
@@ -245,25 +287,30 @@ def write(
 
 @dataclass(frozen=True)
 class Named:
-    """A slide under the name that its files get."""
+    """A slide under the name that its files get; None for formats that do not show it."""
 
-    slide: Slide
+    slide: Slide | None
     name: str
+
+    @property
+    def _image(self) -> Slide:
+        assert self.slide is not None, "no image is there to be shown"
+        return self.slide
 
     @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns at level 0."""
-        return self.slide.shape
+        return self._image.shape
 
     @property
     def mpp(self) -> float:
         """Micrometres per level-0 pixel."""
-        return self.slide.mpp
+        return self._image.mpp
 
     def grid(self, mpp: float) -> Grid:
         """Return the grid that covers the slide at about `mpp` µm per pixel."""
-        return self.slide.grid(mpp)
+        return self._image.grid(mpp)
 
     def read_window(self, grid: Grid, window: Window) -> np.ndarray:
         """Return uint8 (y, x, 3) of a part of that grid."""
-        return self.slide.read_window(grid, window)
+        return self._image.read_window(grid, window)

@@ -22,6 +22,7 @@ from napari_glands.project.lock import ProjectLock
 from napari_glands.project.paths import inside
 from napari_glands.project.schema import ProjectFile, SlideEntry, StepRecord
 from napari_glands.project.store import SlideStore
+from napari_glands.project.stored_files import CheckedArray, Owner
 from napari_glands.project.taking_part import entries_for
 from napari_glands.project.teaching import train_fingerprint
 from napari_glands.project.versions import keep_version
@@ -1057,7 +1058,11 @@ class Project:
         with self._undamaged(slide_id, name), self._saving:
             result = load(self._store(slide_id))
             if result is not None:
-                _check_belonging(result.slide_id, result.grid, self.entry(slide_id))
+                entry = self.entry(slide_id)
+                _check_belonging(result.slide_id, result.grid, entry)
+                for plane in vars(result).values():
+                    if isinstance(plane, CheckedArray):  # of a whole slide, read when it is used
+                        plane.belongs_to(Owner(slide_id, entry.name, name))
         if result is None:
             step = "prediction" if name == "glands" else name
             raise GlandsError(_missing(self.entry(slide_id).name, step))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,9 +21,11 @@ from typing_extensions import TypedDict
 
 from napari_glands.atomic import write_json
 from napari_glands.errors import GlandsError
+from napari_glands.project.damage import DamagedResult
 from napari_glands.stored import Whole, checked, digest, read_json
+from napari_glands.system_errors import refusal
 
-__all__ = ["CheckedArray", "StoredFiles", "note_files", "open_checked"]
+__all__ = ["CheckedArray", "Owner", "StoredFiles", "note_files", "open_checked"]
 
 _FILE = "checksums.json"
 _ATTRIBUTES = ".zattrs"  # they have a seal of their own, and change without the arrays
@@ -41,6 +44,32 @@ class _Content(TypedDict):
 _CONTENT = TypeAdapter(_Content)
 
 
+@dataclass(frozen=True)
+class Owner:
+    """Whose result some files are.
+
+    Attributes
+    ----------
+    slide_id, slide_name
+        Of which slide.
+    name
+        Which result.
+    """
+
+    slide_id: str
+    slide_name: str
+    name: str
+
+    def damaged(self, why: str) -> DamagedResult:
+        """Return the error that says so."""
+        return DamagedResult(
+            f"The {self.name} of {self.slide_name} cannot be used: {why}. Copy the file from where "
+            "the project came from, or run its step again.",
+            self.slide_id,
+            self.name,
+        )
+
+
 class StoredFiles:
     """What is known of the files of a result.
 
@@ -51,6 +80,11 @@ class StoredFiles:
     noted
         Digest of what was noted of its files; None for one from before files were noted.
 
+    Attributes
+    ----------
+    owner
+        Whose result it is, for messages; None where who asks tells it.
+
     Raises
     ------
     GlandsError
@@ -59,6 +93,7 @@ class StoredFiles:
 
     def __init__(self, folder: Path, noted: str | None) -> None:
         self.folder = folder
+        self.owner: Owner | None = None
         self._files = None if noted is None else _read(folder, noted)
         self._sound: set[str] = set()
 
@@ -66,6 +101,10 @@ class StoredFiles:
     def known(self) -> bool:
         """Whether there is anything to check by."""
         return self._files is not None
+
+    def fault(self, why: str) -> GlandsError:
+        """Return the error that says what is wrong with the result, and whose it is."""
+        return GlandsError(why) if self.owner is None else self.owner.damaged(why)
 
     def check(self, path: str) -> None:
         """Check a file once.
@@ -83,12 +122,12 @@ class StoredFiles:
             same = noted is not None and size == noted[0] and _digest_of(file) == noted[1]
         except FileNotFoundError:
             if noted is not None:
-                raise GlandsError(f"the file {file} is missing") from None
+                raise self.fault(f"the file {file} is missing") from None
             same = True  # a chunk in which nothing was written
         except OSError as error:
-            raise GlandsError(f"{file} cannot be read ({error.strerror or error})") from error
+            raise self.fault(refusal(f"cannot read {file}", error).rstrip(".")) from error
         if not same:
-            raise GlandsError(f"the file {file} is not what was saved")
+            raise self.fault(f"the file {file} is not what was saved")
         self._sound.add(path)
 
     def check_sizes(self) -> None:
@@ -143,7 +182,17 @@ class CheckedArray:
         if self._files.known:
             for chunk in self._touched(key):
                 self._files.check(f"{self._path}/{self.array.metadata.encode_chunk_key(chunk)}")
-        return np.asarray(self.array[key])
+        try:
+            return np.asarray(self.array[key])
+        except Exception as error:  # zarr's codecs raise many kinds on damaged chunks
+            place = self._files.folder / self._path
+            raise self._files.fault(
+                f"the array {place} cannot be read ({type(error).__name__})"
+            ) from error
+
+    def belongs_to(self, owner: Owner) -> None:
+        """Say whose it is, for the messages of what is found when it is read."""
+        self._files.owner = owner
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         """Return all of it."""

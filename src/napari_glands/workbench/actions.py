@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,8 @@ from napari_glands.errors import GlandsError
 from napari_glands.jobs import Outcome
 from napari_glands.progress import Event
 from napari_glands.project import Project, steps
+from napari_glands.project.damage import DamagedResult
+from napari_glands.project.left_out import LeftOut
 from napari_glands.project.taking_part import entries_for
 from napari_glands.settings import Settings
 from napari_glands.slides import LARGEST_WHOLE
@@ -30,6 +33,8 @@ __all__ = [
     "run_train",
 ]
 
+_NAMED = 2  # how many slides that were left out are told of, with why
+
 
 def run_all(session: Session) -> None:
     """Run all steps on all slides, one after the other, and show the glands."""
@@ -47,7 +52,7 @@ def run_all(session: Session) -> None:
             glands = sum(row.glands or 0 for row in rows)
             slides = "1 slide" if len(rows) == 1 else f"{len(rows)} slides"
             text = f"{glands} glands found in {slides}. The step Predict shows them."
-        session.say("slides", text)
+        _tell(session, "slides", text, outcome.result)
         session.after_step("predict")
 
     session.start("slides", job, finished)
@@ -94,7 +99,7 @@ def run_grow(session: Session) -> None:
                 "There is nothing to add: the network is sure of no further gland. A lower "
                 "Smallest score of grown priors takes more."
             )
-        session.say("priors", text)
+        _tell(session, "priors", text, result)
         session.after_step("grow")
 
     session.start("priors", job, finished)
@@ -118,9 +123,11 @@ def run_train(session: Session, go_on: bool = False) -> None:
         elif result.made:
             what = "Trained again" if go_on else "Trained"
             hint = "Predict shows what has changed." if go_on else ""
-            session.say("train", f"{what} in {_duration(result.seconds)}. {hint}".rstrip())
+            text = f"{what} in {_duration(result.seconds)}. {hint}".rstrip()
+            _tell(session, "train", text, result)
         else:
-            session.say("train", "The model is up to date with the priors and settings.")
+            text = "The model is up to date with the priors and settings."
+            _tell(session, "train", text, result)
         session.refresh()
 
     session.start("train", job, finished)
@@ -160,10 +167,18 @@ def _finish(session: Session, step: str, what: str) -> Callable[[Outcome[Any]], 
             text += f" {kept} others were up to date." if kept else ""
         else:
             text = "All slides are up to date with these settings."
-        session.say(step, text)
+        _tell(session, step, text, result)
         session.after_step(step)
 
     return finished
+
+
+def _tell(session: Session, step: str, text: str, result: Any) -> None:
+    """Tell what a step did, and what it went on without."""
+    left_out: Sequence[str] = () if result is None else result.left_out
+    more = f" (And {len(left_out) - _NAMED} more.)" if len(left_out) > _NAMED else ""
+    without = f" Left out: {' '.join(left_out[:_NAMED])}{more}" if left_out else ""
+    session.say(step, text + without, problem=bool(left_out))
 
 
 def preview(session: Session) -> None:
@@ -199,13 +214,14 @@ def choose_cluster(session: Session, cluster: int) -> None:
     def job(project: Project, settings: Settings, report: Any, cancel: Any) -> int:
         mapped = [entry.id for entry in entries_for(project, "exterior")]
         others = [slide_id for slide_id in mapped if slide_id != first] if shared else []
-        ids = [first, *(i for i in others if project.facts(i, "exterior"))]
+        ids = [first, *(i for i in others if project.sound_facts(i, "exterior"))]
         for number, slide_id in enumerate(ids):
             cancel.check()
-            # Still of the slides it was made with: those added since need a new clustering.
-            made_of = (project.facts(slide_id, "exterior") or {}).get("fingerprint")
-            chosen = project.load_exterior(slide_id).with_cluster(cluster)
-            project.save_exterior(chosen, fingerprint=made_of)
+            with suppress(DamagedResult) if slide_id != first else nullcontext():
+                # Still of the slides it was made with: those added since need a new clustering.
+                made_of = (project.facts(slide_id, "exterior") or {}).get("fingerprint")
+                chosen = project.load_exterior(slide_id).with_cluster(cluster)
+                project.save_exterior(chosen, fingerprint=made_of)
             report(Event("exterior", (number + 1) / len(ids), f"Cluster {cluster} is the exterior"))
         return len(ids)
 
@@ -229,8 +245,11 @@ def import_model(session: Session, folder: Path) -> None:
 
         model = load_model(folder)
         if steps.DEFAULT_MODEL in project.model_names:  # what was trained here is not lost
-            former = project.load_model(steps.DEFAULT_MODEL)
-            project.save_model(former, f"{steps.DEFAULT_MODEL}-{former.checksum}")
+            try:
+                former = project.load_model(steps.DEFAULT_MODEL)
+                project.save_model(former, f"{steps.DEFAULT_MODEL}-{former.checksum}")
+            except GlandsError:  # it is damaged, which may be why another one is taken
+                project.keep_model(steps.DEFAULT_MODEL)
         project.save_model(model, steps.DEFAULT_MODEL)
 
     def done(_: None) -> None:
@@ -262,19 +281,24 @@ def export(
         session.say("export", "Nothing was written.")
         return
 
-    def job(project: Project, settings: Settings, report: Any, cancel: Any) -> int:
+    def job(project: Project, settings: Settings, report: Any, cancel: Any) -> steps.StepResult:
+        left, written = LeftOut("export", report), []
         for number, (slide_id, path) in enumerate(places):
             cancel.check()
-            write(kind, project, settings, slide_id, path, cancel)
-            report(Event("export", (number + 1) / len(places), f"Wrote {path.name}"))
-        return len(places)
+            with left.on_damage(project.entry(slide_id)):
+                write(kind, project, settings, slide_id, path, cancel)
+                written.append(slide_id)
+                report(Event("export", (number + 1) / len(places), f"Wrote {path.name}"))
+        left.raise_if_all(written, ())
+        return steps.StepResult("export", tuple(written), (), 0.0, tuple(left.sentences))
 
     def finished(outcome: Outcome[Any]) -> None:
         if outcome.status == "cancelled":
             session.say("export", "Stopped; the files written so far are complete.")
         else:
-            noun = "slide" if outcome.result == 1 else "slides"
-            session.say("export", f"Wrote {outcome.result} {noun} to {folder}.")
+            count = 0 if outcome.result is None else len(outcome.result.made)
+            noun = "slide" if count == 1 else "slides"
+            _tell(session, "export", f"Wrote {count} {noun} to {folder}.", outcome.result)
 
     session.start("export", job, finished)
 

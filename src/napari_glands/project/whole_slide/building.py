@@ -17,6 +17,7 @@ import zarr
 from napari_glands.atomic import remove, written_whole
 from napari_glands.errors import GlandsError
 from napari_glands.progress import Event
+from napari_glands.project.damage import DamagedResult
 from napari_glands.project.fingerprint import arrays_digest, digest
 from napari_glands.project.label_folders import make_group
 from napari_glands.slides import Block
@@ -141,6 +142,8 @@ class Stage:
                 crew.report(Event(self.step, len(facts) / len(blocks), self.message))
         except OSError as error:
             raise self._not_written(error, len(facts), len(blocks)) from error
+        if failed and isinstance(failed[0], DamagedResult):
+            raise failed[0]
         if failed:
             raise GlandsError(
                 f"{len(failed)} of {len(blocks)} tiles could not be worked on: "
