@@ -14,6 +14,7 @@ import select
 import signal
 import sys
 import tempfile
+import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from typing import Any
 
 __all__ = ["Ended", "in_child", "start_child", "wait_child"]
 
+_FORKING = threading.Lock()
 _HARD_LIMIT = 3 << 30  # bytes above the start at which the system refuses more
 
 
@@ -80,14 +82,17 @@ def start_child(function: Callable[[], Any], *, quiet: bool = True) -> Child:
         Whether what it prints is kept, and memory is bounded.
     """
     handle, name = tempfile.mkstemp(prefix="printed-", dir=os.environ.get("ATTACK_TMP"))
-    reading, writing = os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()
+    _FORKING.acquire()  # or a child of another thread would keep this one's pipe open
+    reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:
+        _FORKING.release()
         os.close(reading)
         _run(function, writing, handle if quiet else None)
     os.close(writing)
+    _FORKING.release()
     os.close(handle)
     return Child(pid, reading, Path(name), time.monotonic())
 

@@ -61,10 +61,13 @@ class Material:
         Holds ``study.glands`` and ``images``.
     names
         Names of the slides by id.
+    stages
+        What every command of the way found and left; empty unless somebody asks for them.
     """
 
     folder: Path
     names: dict[str, str]
+    stages: tuple[Any, ...] = ()
 
     @property
     def project(self) -> Path:

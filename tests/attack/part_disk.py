@@ -20,7 +20,7 @@ from commands import Command, call
 from isolation import in_child
 from looking import tell
 from material import small_blocks
-from part_kills import Stage, Step, decide, kept, look_at, walk, words_of
+from part_kills import Stage, Step, decide, kept, look_at, words_of
 from verdicts import Tally, Verdict, clear, last_frames, right, why_unclear, wrong
 
 __all__ = ["attack"]
@@ -33,7 +33,7 @@ _SIZE = 400 << 20
 def attack(material: Any, folder: Path, count: int, seed: int, out_of_time: Any) -> Tally:
     """Let the disk be full in `count` commands, and judge what follows."""
     tally = Tally("disk")
-    stages = walk(folder / "walk", edits=True)
+    stages = material.stages
     for number in range(count):
         if out_of_time():
             break

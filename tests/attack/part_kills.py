@@ -85,7 +85,7 @@ class Stage:
 def attack(material: Any, folder: Path, count: int, seed: int, out_of_time: Any) -> Tally:
     """Interrupt `count` commands and judge what follows."""
     tally = Tally("kills")
-    stages = walk(folder / "walk")
+    stages = [stage for stage in material.stages if stage.step.words[0] != "edit"]
     for number in range(count):
         if out_of_time():
             break
@@ -104,11 +104,8 @@ def attack(material: Any, folder: Path, count: int, seed: int, out_of_time: Any)
     return tally
 
 
-def walk(folder: Path, *, edits: bool = False) -> list[Stage]:
-    """Go the whole way without interruption; return a stage for each step that is a command.
-
-    With `edits`, those in which the user decides are stages too.
-    """
+def walk(folder: Path) -> tuple[Stage, ...]:
+    """Go the whole way without interruption; return what each step found and left."""
     place = folder / "now"
     place.mkdir(parents=True)
     write_images(place / "images")
@@ -122,9 +119,8 @@ def walk(folder: Path, *, edits: bool = False) -> list[Stage]:
         seconds = time.monotonic() - clock
         if ended.code:
             raise RuntimeError(f"{step.name} fails: {ended.code} {ended.trace} {ended.printed}")
-        if edits or step.words[0] != "edit":
-            stages.append(Stage(step, before, look_at(place), seconds))
-    return stages
+        stages.append(Stage(step, before, look_at(place), seconds))
+    return tuple(stages)
 
 
 def _interrupted(

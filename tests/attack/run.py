@@ -42,6 +42,8 @@ PARTS = {
     "images": (1000, 2),
     "disk": (60, 2),
 }
+# How many of the attacks of `make test`.
+QUICK = {"damage": 10, "hostile": 8, "kills": 4, "images": 40, "disk": 4}
 
 
 def main() -> int:
@@ -75,8 +77,11 @@ def _attack(options: argparse.Namespace, folder: Path) -> list[Any]:
     made = in_child(lambda: make_material(folder / "material"), 300)
     if made.result is None:
         raise SystemExit(f"the material cannot be made: {made.trace or made.printed}")
-    material = Material(folder / "material", made.result)
-    parts = options.part or list(PARTS)
+    parts = options.part or [part for part in PARTS if part in QUICK or not options.quick]
+    walked = in_child(lambda: _walked(folder, parts), 600)
+    if walked.result is None:
+        raise SystemExit(f"the way cannot be gone: {walked.trace or walked.printed}")
+    material = Material(folder / "material", made.result, walked.result)
     whole = sum(PARTS[part][1] for part in parts)
     lanes = min(options.jobs, len(parts))
     seconds = {part: 60 * options.minutes * lanes * PARTS[part][1] / whole for part in parts}
@@ -84,12 +89,20 @@ def _attack(options: argparse.Namespace, folder: Path) -> list[Any]:
         return list(pool.map(lambda p: _part(p, material, folder, options, seconds[p]), parts))
 
 
+def _walked(folder: Path, parts: list[str]) -> tuple[Any, ...]:
+    """Go the way of all commands, for the parts that start from there."""
+    from part_kills import walk
+
+    return walk(folder / "walk") if {"kills", "disk"} & set(parts) else ()
+
+
 def _part(
     part: str, material: Any, folder: Path, options: argparse.Namespace, seconds: float
 ) -> Any:
     from isolation import in_child
 
-    count = min(options.count or PARTS[part][0], PARTS[part][0])
+    usual = QUICK.get(part, 1) if options.quick else PARTS[part][0]
+    count = min(options.count or usual, PARTS[part][0])
 
     def run() -> Any:
         deadline = time.monotonic() + seconds
@@ -153,6 +166,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--part", action="append", choices=list(PARTS), help="only these parts")
     parser.add_argument("--count", type=int, help="attacks of each part")
+    parser.add_argument("--quick", action="store_true", help="a few of each part")
     parser.add_argument("--minutes", type=float, default=12.0, help="most time for all parts")
     parser.add_argument("--jobs", type=int, default=2, help="parts beside each other")
     parser.add_argument("--seed", type=int, default=0)
