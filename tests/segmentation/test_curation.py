@@ -115,3 +115,11 @@ def test_decisions_survive_another_resolution():
     assert states(again)[1] == "accepted"
     assert again.used[15, 15]
     assert again.table[0].area_um2 == pytest.approx(400)
+
+
+def test_the_largest_label_costs_no_memory():
+    """A list as long as the largest label would have 16 GB."""
+    prediction = predicted((5, 5, 20), (40, 60, 30))
+    labels = np.where(prediction.glands == 2, 2_000_000_000, prediction.glands).astype(np.int32)
+    glands = curated_glands(replace(prediction, glands=labels))
+    assert states(glands) == {1: "proposed", 2_000_000_000: "proposed"}

@@ -127,7 +127,8 @@ def _candidates(
     wishes = settings.priors
     smallest = grid.area_pixels(wishes.min_area_um2)
     found = []
-    for region in measure.regionprops(glands):
+    dense, _, _ = segmentation.relabel_sequential(glands)
+    for region in measure.regionprops(dense):
         gland, inside = region.image_filled, probability[region.slice]
         core = deeper_than(gland, grid.pixels(wishes.ring_width_um))
         interior = core & (inside > _SURE_INTERIOR)

@@ -149,8 +149,9 @@ def _dense(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _solidity(labels: np.ndarray) -> dict[int, float]:
-    """Area over convex area by label."""
-    return {int(r.label): float(r.solidity) for r in measure.regionprops(labels)}
+    """Area over convex area by label; the largest label costs no memory."""
+    dense, ids = _dense(labels)
+    return {int(ids[r.label]): float(r.solidity) for r in measure.regionprops(dense)}
 
 
 def _areas(labels: np.ndarray, grid: Grid) -> dict[int, float]:
