@@ -7,8 +7,9 @@ command line could be interrupted in.
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+TYPE_CHECKING = False  # typing itself would be the longest import here
+if TYPE_CHECKING:
+    from typing import Any
 
 _HOMES = {
     "GlandsError": "errors",
@@ -42,6 +43,8 @@ __all__ = [*_HOMES, "__version__"]
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         return _version()
+    import importlib
+
     try:
         home = _HOMES[name]
     except KeyError:
