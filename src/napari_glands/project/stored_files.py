@@ -23,7 +23,7 @@ from napari_glands.atomic import write_json
 from napari_glands.errors import GlandsError
 from napari_glands.project.damage import DamagedResult
 from napari_glands.stored import Whole, checked, digest, read_json
-from napari_glands.system_errors import refusal
+from napari_glands.system_errors import raise_if_refused, refusal
 
 __all__ = ["CheckedArray", "Owner", "StoredFiles", "note_files", "open_checked"]
 
@@ -186,6 +186,7 @@ class CheckedArray:
             return np.asarray(self.array[key])
         except Exception as error:  # zarr's codecs raise many kinds on damaged chunks
             place = self._files.folder / self._path
+            raise_if_refused(f"Cannot read {place}", error)
             raise self._files.fault(
                 f"the array {place} cannot be read ({type(error).__name__})"
             ) from error
@@ -232,6 +233,7 @@ def open_checked(files: StoredFiles, path: str) -> CheckedArray:
     try:
         array = zarr.open_array(str(folder), mode="r")
     except Exception as error:  # zarr raises many kinds on damaged metadata
+        raise_if_refused(f"Cannot read {folder}", error)
         raise GlandsError(f"{folder} is no array ({type(error).__name__})") from error
     count = math.prod(math.ceil(n / c) for n, c in zip(array.shape, array.chunks, strict=True))
     largest = math.prod(array.chunks) * array.dtype.itemsize
