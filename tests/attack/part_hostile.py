@@ -22,7 +22,7 @@ from watching import changes, snapshot
 
 __all__ = ["WAYS", "attack"]
 
-SECONDS = 90.0
+SECONDS = 60.0
 MEMORY = 1500 << 20
 COMMANDS = ("export", "go-on", "predict", "priors", "exterior", "grow")
 _TRAINS = ("run", "round", "checkpoint", "log", "figures", "model", "weights", "circle", "itself")

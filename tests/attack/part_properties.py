@@ -33,5 +33,5 @@ def attack(material: Any, folder: Path, count: int, seed: int, out_of_time: Any)
     for case in ElementTree.parse(report).iter("testcase"):
         failed = case.find("failure") if case.find("error") is None else case.find("error")
         told = "" if failed is None else (failed.text or "")[-1500:]
-        tally.add(str(case.get("name")), right() if failed is None else wrong("silent", told))
+        tally.add(str(case.get("name")), right() if failed is None else wrong("property", told))
     return tally

@@ -11,7 +11,9 @@ from typing import Any, Literal
 __all__ = ["Tally", "Verdict", "clear", "last_frames", "right", "why_unclear", "wrong"]
 
 Kind = Literal["clear", "right", "wrong"]
-Sort = Literal["traceback", "silent", "outside", "hang", "memory", "unclear", "crash", "lost"]
+Sort = Literal[
+    "traceback", "silent", "outside", "hang", "memory", "unclear", "crash", "lost", "property"
+]
 _MOST_LETTERS = 1500
 _SAID = re.compile(r"[\w.]+(Error|Exception|Interrupt|Warning)\b")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
