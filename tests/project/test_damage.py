@@ -274,3 +274,18 @@ def test_results_from_before_are_checked_by_their_content(two, name):
     with pytest.raises(DamagedResult, match="not what was saved"):
         load(two.slides[0].id)
     load(two.slides[1].id)
+
+
+def test_steps_make_again_what_is_missing_in_part(two, make):
+    from napari_glands.project.missing import same_exterior
+
+    entries = list(two.slides)
+    assert same_exterior(two, make.settings, entries[0], entries)
+    _remove(chunk_of(two, "exterior", "memberships"))
+    assert not same_exterior(two, make.settings, entries[0], entries)
+    assert same_exterior(two, make.settings, entries[1], entries)
+    assert two.whole_facts(entries[0].id, "prediction") is not None
+    _cut(chunk_of(two, "prediction", "probability"))
+    assert two.whole_facts(entries[0].id, "prediction") is None
+    _remove(next(p for p in folder_of(two, "glands", 1).rglob("0") if p.is_file()))
+    assert two.whole_facts(entries[1].id, "prediction") is None

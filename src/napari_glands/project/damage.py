@@ -11,7 +11,10 @@ if TYPE_CHECKING:
     from napari_glands.project.facts import ResultName
     from napari_glands.project.folder import Project
 
-__all__ = ["DamagedResult", "damaged"]
+__all__ = ["RESTORE", "DamagedResult", "damaged", "headline"]
+
+RESTORE = "Project > Restore previous version"
+"""Where a copy is gone back to in the window."""
 
 _STEPS = {"exterior": "exterior", "priors": "priors", "prediction": "predict", "glands": "predict"}
 _WORDS = {"exterior": "exterior map", "decisions": "decisions"}
@@ -32,6 +35,12 @@ class DamagedResult(GlandsError):
 
     def __reduce__(self) -> tuple[type[DamagedResult], tuple[str, str, str]]:
         return type(self), (str(self), self.slide_id, self.name)
+
+
+def headline(sentence: str) -> str:
+    """Return what is damaged, without why and what to do, for where there is little room."""
+    head, colon, _ = sentence.partition(" cannot be used:")
+    return f"{head} cannot be used." if colon else sentence
 
 
 def damaged(project: Project, slide_id: str, name: ResultName, error: GlandsError) -> DamagedResult:
@@ -64,7 +73,7 @@ def _advice(project: Project, slide_id: str, name: ResultName) -> str:
         words += ["--version", kept[0].path.name]
         return (
             "Copy the file from where the project came from, or go back to the newest copy, "
-            f"{kept[0].describe()}: in the window with Project > Restore previous version, or with "
+            f"{kept[0].describe()}: in the window with {RESTORE}, or with "
             f"`{shlex.join(words)}`."
         )
     folder = project.path / "slides" / f"{slide_id}.zarr" / "labels" / name

@@ -395,6 +395,19 @@ class Project:
         except DamagedResult:
             return None
 
+    def whole_facts(self, slide_id: str, name: ResultName) -> dict[str, Any] | None:
+        """Return the same; None also when a file of the result is missing or cut off.
+
+        So a step that can make it again does.
+        """
+        parts: tuple[ResultName, ...] = ("prediction", "glands")  # belong together
+        try:
+            for part in parts if name in parts else (name,):
+                self.label_levels(slide_id, part)
+            return self.facts(slide_id, name)
+        except DamagedResult:
+            return None
+
     def all_facts(
         self, slide_id: str
     ) -> tuple[dict[ResultName, dict[str, Any] | None], list[DamagedResult]]:
@@ -934,7 +947,7 @@ class Project:
 
     def priors_fingerprint(self, settings: Settings, slide_id: str) -> str:
         """Return the fingerprint of what mining a slide's saved exterior map would give."""
-        exterior = (self.facts(slide_id, "exterior") or {}).get("content", "")
+        exterior = (self.sound_facts(slide_id, "exterior") or {}).get("content", "")
         return step_fingerprint("priors", settings, [self.entry(slide_id)], [exterior])
 
     def train_fingerprint(
@@ -959,7 +972,7 @@ class Project:
 
     def grow_fingerprint(self, settings: Settings, slide_id: str) -> str:
         """Return the fingerprint of what a slide's saved prediction would add to its priors."""
-        prediction = (self.facts(slide_id, "prediction") or {}).get("content", "")
+        prediction = (self.sound_facts(slide_id, "prediction") or {}).get("content", "")
         return step_fingerprint("grow", settings, [self.entry(slide_id)], [prediction])
 
     # ---- inside

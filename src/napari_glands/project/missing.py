@@ -62,7 +62,7 @@ def same_exterior(
     project: Project, settings: Settings, entry: SlideEntry, among: Sequence[SlideEntry]
 ) -> bool:
     """Tell whether a slide's exterior map is what `among` these slides, or all, it would be."""
-    saved = (project.sound_facts(entry.id, "exterior") or {}).get("fingerprint")
+    saved = (project.whole_facts(entry.id, "exterior") or {}).get("fingerprint")
     return saved in (
         project.exterior_fingerprint(settings, entry.id),
         project.exterior_fingerprint(settings, entry.id, among),

@@ -416,7 +416,7 @@ def run_predict(
     kept, todo = _split(
         project,
         lambda entry: (
-            (project.sound_facts(entry.id, "prediction") or {}).get("fingerprint")
+            (project.whole_facts(entry.id, "prediction") or {}).get("fingerprint")
             == project.prediction_fingerprint(settings, entry.id, content)
         ),
         reachable(project, entries_for(project, "predict"), "predict", report),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout
 
-from napari_glands.widgets.text import sentence
+from napari_glands.widgets.text import sentence, unguessed
 
 __all__ = ["Notice"]
 
@@ -39,7 +39,8 @@ class Notice(QFrame):
         self.buttons.append(button)
         return button
 
-    def say(self, text: str) -> None:
-        """Show a text; an empty one hides the notice."""
+    def say(self, text: str, details: str = "") -> None:
+        """Show a text, with details where the pointer rests; an empty text hides the notice."""
         self.text.setText(text)
+        self.text.setToolTip(unguessed(details))
         self.setVisible(bool(text))

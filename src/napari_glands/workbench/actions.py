@@ -11,7 +11,7 @@ from napari_glands.errors import GlandsError
 from napari_glands.jobs import Outcome
 from napari_glands.progress import Event
 from napari_glands.project import Project, steps
-from napari_glands.project.damage import DamagedResult
+from napari_glands.project.damage import DamagedResult, headline
 from napari_glands.project.left_out import LeftOut
 from napari_glands.project.taking_part import entries_for
 from napari_glands.settings import Settings
@@ -177,7 +177,8 @@ def _tell(session: Session, step: str, text: str, result: Any) -> None:
     """Tell what a step did, and what it went on without."""
     left_out: Sequence[str] = () if result is None else result.left_out
     more = f" (And {len(left_out) - _NAMED} more.)" if len(left_out) > _NAMED else ""
-    without = f" Left out: {' '.join(left_out[:_NAMED])}{more}" if left_out else ""
+    named = " ".join(map(headline, left_out[:_NAMED]))
+    without = f" Left out: {named}{more}" if left_out else ""
     session.say(step, text + without, problem=bool(left_out))
 
 

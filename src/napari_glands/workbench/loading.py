@@ -67,8 +67,9 @@ def load_shown(project: Project, slide_id: str, held: Shown | None) -> Shown:
         saved = facts[name]
         if saved is None or (name != "exterior" and (large or is_large(saved["grid"]))):
             return None
-        if same is not None and same.contents.get(name) == contents[name]:
-            return getattr(same, name)
+        held_now = getattr(same, name, None)
+        if held_now is not None and same is not None and same.contents[name] == contents[name]:
+            return held_now
         try:
             return getattr(project, f"load_{name}")(slide_id)
         except DamagedResult as error:

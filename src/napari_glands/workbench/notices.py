@@ -60,7 +60,7 @@ class ProjectNotices(QObject):
         self.read_only.say(text if reason else "")
         gone = [slide for slide in facts.slides if slide.missing]
         put_off = {slide.missing for slide in gone} <= self._put_off
-        self.damaged.say(describe_damaged(facts.slides, shown.damage if shown else ()))
+        self.damaged.say(*describe_damaged(facts.slides, shown.damage if shown else ()))
         self.missing.say("" if put_off else describe_missing(gone))
 
     def show_missing(self) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_glands.jobs import Outcome
 from napari_glands.project import Project
+from napari_glands.project.damage import RESTORE, headline
 from napari_glands.project.missing import find_missing
 from napari_glands.settings import Settings
 from napari_glands.workbench.state import SlideFacts
@@ -38,8 +39,8 @@ def describe_missing(slides: Sequence[SlideFacts]) -> str:
     )
 
 
-def describe_damaged(slides: Sequence[SlideFacts], shown: Sequence[str] = ()) -> str:
-    """Return what to tell about results that are not what was saved; empty for none.
+def describe_damaged(slides: Sequence[SlideFacts], shown: Sequence[str] = ()) -> tuple[str, str]:
+    """Return what to tell about results that are not what was saved, and all of it in full.
 
     Parameters
     ----------
@@ -47,11 +48,20 @@ def describe_damaged(slides: Sequence[SlideFacts], shown: Sequence[str] = ()) ->
         Of the project.
     shown
         What turned out to be damaged of the slide on show, a sentence each.
+
+    Returns
+    -------
+    text, details : str
+        Both empty for none.
     """
     found = list(dict.fromkeys([*shown, *(told for slide in slides for told in slide.damaged)]))
+    if not found:
+        return "", ""
     more = f" (And {len(found) - _NAMED} more.)" if len(found) > _NAMED else ""
-    ending = " Until then, all steps go on without it." if found else ""
-    return " ".join(found[:_NAMED]) + more + ending
+    copies = any(RESTORE in told for told in found)
+    remedy = f" {RESTORE} goes back to the newest copy." if copies else ""
+    text = " ".join(map(headline, found[:_NAMED])) + more + remedy
+    return f"{text} Steps go on without it. Rest the pointer here for more.", "\n".join(found)
 
 
 def find_images_in(session: Session, place: Path) -> None:
