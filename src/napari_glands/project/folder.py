@@ -827,6 +827,11 @@ class Project:
                 error
             )
 
+    def put_back(self, slide_id: str, path: Path) -> None:
+        """Put one of the `backups` of priors in their place as it is, whatever its size."""
+        with self.saving(slide_id, "priors") as store:
+            store.put_back("priors", path)
+
     # ---- measurements
 
     def measurements_path(self, slide_id: str) -> Path:

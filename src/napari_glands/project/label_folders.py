@@ -118,6 +118,12 @@ class LabelFolders:
                 remove(old)
         return kept
 
+    def put_back(self, name: ResultName, copy: Path) -> None:
+        """Put one of the `backups` in the place of a result, as it is."""
+        with staging_folder(self._staging) as staging:
+            shutil.copytree(copy, staging / name, symlinks=True, copy_function=_linked)
+            self.publish(staging / name)
+
     def backups(self, name: str) -> list[Path]:
         """Return the copies made of a result, the latest first."""
         return sorted(self._backups.glob(f"{name}-*"), reverse=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from napari_glands.errors import GlandsError
 from napari_glands.project.facts import read_facts
 from napari_glands.project.stored_files import StoredFiles
+from napari_glands.slides.blocks import is_large
 
 if TYPE_CHECKING:
     from napari_glands.project.folder import Project
@@ -97,7 +98,9 @@ def restore(project: Project, slide_id: str, path: Path) -> Version:
         raise GlandsError(f"There is no version {path.name} of this slide any more.")
     result = project.load_backup(slide_id, chosen.path)
     project.back_up(slide_id, chosen.name)
-    if chosen.name == "priors":
+    if is_large(result.grid):
+        project.put_back(slide_id, chosen.path)
+    elif chosen.name == "priors":
         project.save_edited_priors(result)  # type: ignore[arg-type]
     else:
         project.save_edited_glands(result)  # type: ignore[arg-type]

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from napari_glands.project.restoring import restore, versions
 from napari_glands.project.steps import run_predict, run_priors
 from napari_glands.slides.label_resampling import nearest
 
@@ -81,6 +82,17 @@ def test_priors_of_a_large_slide_are_copied_before_they_are_replaced(case):
     run_exterior(case.project)
     run_priors(case.project)
     assert not case.project.backups(case.id, "priors")
-    run_priors(case.project, settings.updated("priors", min_score=0.3))
+    run_priors(case.project, settings.updated("priors", min_score=0.95))
     (kept,) = case.project.backups(case.id, "priors")
-    assert case.project.load_backup(case.id, kept).table is not None
+    before = case.project.load_backup(case.id, kept)
+    assert len(case.project.load_priors(case.id).table) != len(before.table)
+    restore(case.project, case.id, kept)
+    after = case.project.load_priors(case.id)
+    assert after.table == before.table
+    np.testing.assert_array_equal(after.labels[...], before.labels[...])
+
+
+def test_glands_of_a_large_slide_that_nobody_decided_on_are_not_copied(case):
+    run_predict(case.project)
+    run_predict(case.project, case.project.settings.updated("predict", threshold=0.55))
+    assert not versions(case.project, case.id)

@@ -88,7 +88,8 @@ def save_large_prediction(
         former = project.former_glands(slide.id)
         made = predict_large(model, slide, settings, building, crew, former)
         with project.saving(slide.id, "prediction") as store:
-            store.back_up("glands", passing=former is None)
+            if (store.facts("glands") or {}).get("stateful"):  # found at a coarser resolution
+                store.back_up("glands", passing=former is None)
             store.publish_large_prediction(
                 made.prediction,
                 building.result,
