@@ -53,4 +53,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         room = item.path.relative_to(here).parts[0]
         windows = room in ("ui", "widgets")
-        item.add_marker(pytest.mark.xdist_group("windows" if windows else str(item.path)))
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group("windows" if windows else str(item.path)))

@@ -189,7 +189,8 @@ def test_output_in_another_encoding_or_to_nobody_ends_quietly(image, tmp_path):
     assert json.loads(out)["project"] == str(project)
     process = start(*arguments)
     process.stdout.close()
-    err = process.stderr.read()
+    with process.stderr:
+        err = process.stderr.read()
     process.wait(60)
     assert "Traceback" not in err
     assert "Exception ignored" not in err

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from napari_glands.errors import GlandsError
 from napari_glands.stored import faults, read_json
+from napari_glands.system_errors import refusal
 
 __all__ = [
     "ExportSettings",
@@ -478,7 +479,9 @@ def load_settings(path: str | Path) -> Settings:
     try:
         data = read_json(path)
     except FileNotFoundError as error:
-        raise GlandsError(f"There is no settings file {path}: check the path.") from error
+        raise GlandsError(refusal(f"Cannot read the settings file {path}", error)) from error
+    except GlandsError as error:
+        raise GlandsError(f"Cannot read the settings file: {error}") from error
     return _validated(data, f"settings file {path}")
 
 

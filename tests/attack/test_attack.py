@@ -23,7 +23,7 @@ def ended():
     return subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False)
 
 
-@pytest.mark.parametrize("part", ["damage", "images", "kills", "disk", "hostile"])
+@pytest.mark.parametrize("part", ["damage", "images", "hostile"])
 def test_nothing_breaks_the_program(ended, part):
     counts = json.loads(ended.stdout.splitlines()[-1])["parts"][part]
     assert counts["clear"] + counts["right"] > 0

@@ -20,7 +20,6 @@ import pytest
 from effort import EFFORT
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from napari.components import ViewerModel
 from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QApplication
 
@@ -34,6 +33,8 @@ from napari_glands.slides import open_slide
 from napari_glands.workbench.curation import Curation
 from napari_glands.workbench.layers import SlideLayers
 from napari_glands.workbench.tasks import Tasks
+
+pytestmark = pytest.mark.xdist_group("windows")  # in one process with all that imports napari
 
 SHAPE = (40, 56)
 MPP = 1.24
@@ -54,6 +55,8 @@ class Window:
     """A workbench without a window: the layers of one slide, their editors, and the queue."""
 
     def __init__(self, folder: Path) -> None:
+        from napari.components import ViewerModel  # not while the tests of all rooms are collected
+
         self.app = QApplication.instance() or QApplication([])
         self.project = Project.open(folder)
         self.parent = QObject()

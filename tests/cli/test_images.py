@@ -275,7 +275,7 @@ def test_a_size_that_was_not_believed_is_named_and_not_told_twice(folder, tmp_pa
     assert "1 of 2 images do not state their pixel size" in result.stderr
 
 
-def test_estimated_pixel_sizes_are_told_once_for_all(folder, tmp_path, monkeypatch):
+def test_what_follows_from_the_magnification_is_told_once_for_all(folder, tmp_path, monkeypatch):
     def estimating(path, *, mpp=None, **options):
         slide = open_slide(path, mpp=mpp or 0.25, **options)
         if mpp is None:

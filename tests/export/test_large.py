@@ -140,7 +140,8 @@ def test_pictures_of_a_large_slide_are_tiles_and_an_overview(
         assert (page.asarray() == stored.glands[...]).all()
         per_cm, of = page.tags["XResolution"].value
         assert 1e4 * of / per_cm == pytest.approx(stored.grid.mpp[1], rel=1e-4)
-    assert max(Image.open(files.overlay).size) == 90
+    with Image.open(files.overlay) as overlay:
+        assert max(overlay.size) == 90
 
 
 def test_an_assumed_pixel_size_of_tiles_is_not_stated_as_a_fact(tmp_path, stored, slide, as_large):

@@ -194,7 +194,8 @@ def test_both_pictures_are_there_or_none(tmp_path, prediction, slide, monkeypatc
 
 def test_overlay_outlines_the_glands_only(tmp_path, prediction, slide):
     files = export_png(prediction, tmp_path, slide)
-    drawn = np.asarray(Image.open(files.overlay)).astype(int)
+    with Image.open(files.overlay) as overlay:
+        drawn = np.asarray(overlay).astype(int)
     changed = (drawn != slide.read()).any(axis=2)
     glands = read_label_image(files.labels)[0]
     assert changed[glands > 0].mean() > 0.1
@@ -214,7 +215,8 @@ def test_overlay_of_a_large_slide_is_at_the_working_resolution(
 ):
     monkeypatch.setattr(source, "MAX_FULL_PIXELS", 1000)
     files = export_png(prediction, tmp_path, slide)
-    assert Image.open(files.overlay).size == Image.open(files.labels).size == (180, 120)
+    with Image.open(files.overlay) as overlay, Image.open(files.labels) as labels:
+        assert overlay.size == labels.size == (180, 120)
 
 
 def test_names_that_are_no_file_names_are_mended(tmp_path, prediction, slide):

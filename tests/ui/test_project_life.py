@@ -90,7 +90,7 @@ def test_unsaved_edits_are_marked_in_the_bar(with_priors):
 
 
 @pytest.fixture
-def lost_images(bench):
+def lost_images(bench, forget_copies):
     """An open project of two images that were moved meanwhile, and where they are now."""
     former = bench.folder / "old place"
     former.mkdir()
@@ -101,6 +101,7 @@ def lost_images(bench):
         ids = [e.id for e in project.add_slides(sorted(former.iterdir()), mpp=1.24)]
         project.save_exterior(bench.make_exterior(project.slide(ids[0])), fingerprint="a test")
         project.save_priors(bench.make_priors(project.slide(ids[0])), fingerprint="a test")
+        forget_copies(project)
     former.rename(bench.folder / "new place")
     reopen(bench, path)
     return bench, ids, bench.folder / "new place"
@@ -114,7 +115,7 @@ def test_missing_images_are_named_and_found_beside_the_one_pointed_to(lost_image
     assert "slide 1.png" in notice.text.text()
     look(bench, "missing")
     assert bench.session.current == ""
-    assert bench.view("slides").list.topLevelItem(0).text(2) == "image missing"
+    assert bench.view("slides").list.topLevelItem(0).text(3) == "image missing"
     chosen = str(place / "slide 2.png")
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *a, **k: (chosen, ""))
     bench.click(notice.buttons[0])

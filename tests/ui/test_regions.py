@@ -53,7 +53,7 @@ def test_a_rectangle_drawn_on_the_slide_becomes_a_region(with_large):
     drawn = (place.y, place.x, place.y + place.height, place.x + place.width)
     assert drawn == pytest.approx((100, 150, 300, 400), abs=3)
     item = view.list.topLevelItem(0).child(0)
-    assert (item.text(0), item.text(3)) == ("region 1", region.size)
+    assert (item.text(0), item.text(4)) == ("region 1", region.size)
     assert bench.layer("regions").data[0].min() == pytest.approx(min(place.y, place.x) - 0.5)
     # A click shows it, with the pixels of the whole slide around it.
     picture = bench.layer("slide")

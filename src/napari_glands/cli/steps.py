@@ -114,13 +114,11 @@ def run(
     def job(report: Report, cancel: CancelToken) -> tuple[Intake, dict[str, Any]]:
         from napari_glands.project.steps import run_all
 
-        intake = Intake.of(wanted)
-        with (
-            chosen.opened() as those,
-            filled_project(intake, project, settings, preset, changes, cancel) as opened,
-        ):
-            summary = run_all(opened, report=report, cancel=cancel, workers=those)
-            return intake, summary.to_dict()
+        with chosen.opened() as those:  # first: what is wrong with it is told before any work
+            intake = Intake.of(wanted)
+            with filled_project(intake, project, settings, preset, changes, cancel) as opened:
+                summary = run_all(opened, report=report, cancel=cancel, workers=those)
+                return intake, summary.to_dict()
 
     intake, summary = work(job)
     unusable = summary.pop("left_out")

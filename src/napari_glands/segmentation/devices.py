@@ -298,11 +298,13 @@ class DevicesTrainer(L.Trainer):
 
     def __init__(self, watcher: DevicesWatcher, **options: Any) -> None:
         self._watcher, self._private = watcher, _PrivateStrategy(watcher.count)
+        # The environment also where a scheduler like SLURM started us.
+        plugins = [*options.pop("plugins", ()), LightningEnvironment()]
         try:
             super().__init__(
                 devices=watcher.count,
                 strategy=self._private,
-                plugins=[LightningEnvironment()],  # also where a scheduler like SLURM started us
+                plugins=plugins,
                 sync_batchnorm=options["accelerator"] == "gpu",
                 use_distributed_sampler=False,
                 **options,
