@@ -527,6 +527,8 @@ class Project:
     def keep_former_priors(self, slide_id: str, *, replace_curated: bool) -> None:
         """Copy the priors of a slide to ``slides/<id>.backups`` before others take their place.
 
+        Those of a whole slide, which take much room, only where somebody's work is in them.
+
         Raises
         ------
         GlandsError
@@ -546,8 +548,10 @@ class Project:
                 f"The priors of {self.entry(slide_id).name} carry your decisions and were "
                 "not overwritten: ask for it with --replace-curated (they are backed up)."
             )
-        with self._saving:
-            self._store(slide_id).back_up("priors", passing=not made_by_hand)
+        large = is_large((self.sound_facts(slide_id, "priors") or {}).get("grid", (0, 0)))
+        if made_by_hand or not large:
+            with self._saving:
+                self._store(slide_id).back_up("priors", passing=not made_by_hand)
 
     def save_edited_priors(self, result: Priors, *, base: str | None = None) -> str:
         """Save priors as the user left them; the method will not overwrite them.

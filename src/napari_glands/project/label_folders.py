@@ -7,7 +7,6 @@ attribute ``napari_glands``, so that a result is one folder, replaced in one mov
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -110,8 +109,7 @@ class LabelFolders:
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
         kept = self._backups / f"{name}-{stamp}{_PASSING if passing else ''}"
         with staging_folder(self._staging) as staging:
-            copy = _linked if self._is_large(folder, name) else shutil.copy2
-            shutil.copytree(folder, staging / kept.name, symlinks=True, copy_function=copy)
+            shutil.copytree(folder, staging / kept.name, symlinks=True)
             replace_folder(staging / kept.name, kept)
         if passing:
             for old in sorted(self._backups.glob(f"{name}-*{_PASSING}"))[:-_MOST_PASSING]:
@@ -121,19 +119,12 @@ class LabelFolders:
     def put_back(self, name: ResultName, copy: Path) -> None:
         """Put one of the `backups` in the place of a result, as it is."""
         with staging_folder(self._staging) as staging:
-            shutil.copytree(copy, staging / name, symlinks=True, copy_function=_linked)
+            shutil.copytree(copy, staging / name, symlinks=True)
             self.publish(staging / name)
 
     def backups(self, name: str) -> list[Path]:
         """Return the copies made of a result, the latest first."""
         return sorted(self._backups.glob(f"{name}-*"), reverse=True)
-
-    @staticmethod
-    def _is_large(folder: Path, name: ResultName) -> bool:
-        try:
-            return is_large(read_facts(folder, name)["grid"])
-        except GlandsError:
-            return False
 
     @property
     def _backups(self) -> Path:
@@ -222,17 +213,6 @@ class Saved:
                 f"the array {self.folder / path} has {array.shape[-2:]} pixels, not {shape}"
             )
         return array if is_large(shape) else array[...]
-
-
-def _linked(source: str, target: str) -> None:
-    """Give a file a second name: results are replaced as a whole, and never written into.
-
-    A copy of what is large costs neither time nor room that way.
-    """
-    try:
-        os.link(source, target)
-    except OSError:  # not every file system can
-        shutil.copy2(source, target)
 
 
 def finish(folder: Path, result: Result, facts: Mapping[str, Any]) -> None:

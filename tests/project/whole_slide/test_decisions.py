@@ -1,5 +1,6 @@
 """What the user decided survives every prediction, whatever the size and resolution."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from napari_glands.project.restoring import restore, versions
 from napari_glands.project.steps import run_predict, run_priors
 from napari_glands.slides.label_resampling import nearest
+from napari_glands.stored import sealed
 
 COARSE = 2.48  # µm/px at which the slide is small; at that of the other model it is large
 
@@ -75,14 +77,24 @@ def test_a_taken_back_decision_does_not_come_again(decided):
     assert not case.project.load_glands(case.id).decided.any()
 
 
+def decide(case):
+    """Note that the user has changed the priors, as those of a large slide never are today."""
+    labels = case.project.path / "slides" / f"{case.id}.zarr" / "labels"
+    attributes = json.loads((labels / "priors" / ".zattrs").read_text())
+    attributes["napari_glands"] = sealed({**attributes["napari_glands"], "curated": True})
+    (labels / "priors" / ".zattrs").write_text(json.dumps(attributes))
+
+
 def test_priors_of_a_large_slide_are_copied_before_they_are_replaced(case):
     from napari_glands.project.steps import run_exterior
 
     settings = case.project.settings
     run_exterior(case.project)
     run_priors(case.project)
-    assert not case.project.backups(case.id, "priors")
-    run_priors(case.project, settings.updated("priors", min_score=0.95))
+    run_priors(case.project, settings.updated("priors", min_score=0.9))
+    assert not case.project.backups(case.id, "priors"), "nobody's work was in them"
+    decide(case)
+    run_priors(case.project, settings.updated("priors", min_score=0.95), replace_curated=True)
     (kept,) = case.project.backups(case.id, "priors")
     before = case.project.load_backup(case.id, kept)
     assert len(case.project.load_priors(case.id).table) != len(before.table)
