@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,8 +110,12 @@ def _of_tiff(path: Path) -> LabelFile:
         if rows * columns <= LARGEST_WHOLE:
             return LabelFile([series.asarray().reshape(rows, columns)], *said)
         numbers = range(len(series.levels))
-    stores = [tifffile.imread(path, aszarr=True, level=number) for number in numbers]
-    return LabelFile([zarr.open_array(store, mode="r") for store in stores], *said)
+    levels = []
+    for number in numbers:
+        store = tifffile.imread(path, aszarr=True, level=number)
+        levels.append(zarr.open_array(store, mode="r"))
+        weakref.finalize(levels[-1], store.close)  # nobody closes a layer's data
+    return LabelFile(levels, *said)
 
 
 def _resolution(page: Any) -> tuple[float, float] | None:

@@ -309,7 +309,7 @@ def _lazy(levels: Sequence[Any]) -> list[Any]:
     """Return stored arrays as dask arrays, read where they are looked at."""
     import dask.array as da
 
-    return [da.from_zarr(level) for level in levels]
+    return [da.from_array(level, chunks=level.chunks) for level in levels]
 
 
 def _paintable(labels: np.ndarray) -> np.ndarray:

@@ -443,7 +443,7 @@ class Project:
         """Return which results of a slide are seen to be damaged without reading their pixels."""
         return self.all_facts(slide_id)[1]
 
-    def label_levels(self, slide_id: str, name: ResultName) -> tuple[Any, ...]:
+    def label_levels(self, slide_id: str, name: ResultName) -> tuple[CheckedArray, ...]:
         """Return the label image of a result as arrays on the disk, finest first.
 
         Parameters
@@ -453,8 +453,9 @@ class Project:
 
         Returns
         -------
-        tuple of zarr.Array
-            Integers (y, x); empty when there is no such result.
+        tuple of CheckedArray
+            Integers (y, x), read and checked where they are looked at; empty when there is no such
+            result.
 
         Raises
         ------
@@ -462,7 +463,10 @@ class Project:
             When a file of it is missing or cut off.
         """
         with self._undamaged(slide_id, name), self._saving:
-            return self._store(slide_id).levels(name)
+            levels = self._store(slide_id).levels(name)
+        for level in levels:
+            level.belongs_to(Owner(slide_id, self.entry(slide_id).name, name))
+        return levels
 
     def save_exterior(
         self, result: ExteriorMap, *, fingerprint: str | None = None, seconds: float | None = None

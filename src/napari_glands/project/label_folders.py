@@ -82,17 +82,17 @@ class LabelFolders:
         folder = self.place(name)
         return None if folder is None else read_facts(folder, name, trusting=trusting)
 
-    def levels(self, name: ResultName) -> tuple[Any, ...]:
+    def levels(self, name: ResultName) -> tuple[CheckedArray, ...]:
         """Return the pyramid of a result's label image, arrays on the disk; empty when absent.
 
-        That its files are all there is looked at; what is in them is not read for it.
+        That its files are all there is looked at; what is in them, when it is read.
         """
         saved = self._saved(name)
         if saved is None:
             return ()
         saved.files.check_sizes()
         count = sum(path.name.isdecimal() for path in saved.folder.iterdir())
-        return tuple(open_checked(saved.files, str(n)).array for n in range(count))
+        return tuple(open_checked(saved.files, str(n)) for n in range(count))
 
     def place(self, name: ResultName) -> Path | None:
         """Return where a result is now; None when it is absent."""

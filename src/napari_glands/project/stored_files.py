@@ -177,6 +177,11 @@ class CheckedArray:
         """Number of axes."""
         return len(self.shape)
 
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return math.prod(self.shape)
+
     def __getitem__(self, key: Any) -> np.ndarray:
         """Return a part; its chunks are checked first."""
         if self._files.known:
