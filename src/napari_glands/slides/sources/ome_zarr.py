@@ -14,6 +14,7 @@ from zarr.errors import UnknownCodecError
 from zarr.storage import LocalStore
 
 from napari_glands.errors import GlandsError
+from napari_glands.plain_text import shown
 from napari_glands.slides.addresses import Address, close_store, reason
 from napari_glands.slides.checksums import folder_checksum, sampled_checksum
 from napari_glands.slides.limits import check_chunks, check_size
@@ -333,5 +334,5 @@ def _unreadable(place: Path | Address, error: Exception) -> GlandsError:
         error, TypeError | AttributeError | LookupError | RecursionError | JSONDecodeError
     )
     damage = damage and not isinstance(error, UnknownCodecError)
-    what = "its metadata are damaged" if damage else str(error)[:200].rstrip(".")
+    what = "its metadata are damaged" if damage else shown(str(error)[:200].rstrip("."))
     return GlandsError(f"{place} is not a readable OME-Zarr image ({what}): export it again.")
