@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import warnings
 from pathlib import Path
@@ -296,3 +297,15 @@ def test_what_follows_from_the_magnification_is_told_once_for_all(folder, tmp_pa
     result = call("new", folder / "good*.png", "--project", tmp_path / "b.glands", "--mpp", 0.3)
     assert "estimated" not in result.output
     assert "from you" in result.stdout
+
+
+def test_a_full_disk_is_not_the_fault_of_an_image(folder, tmp_path, monkeypatch):
+    def full(*arguments, **options):
+        raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path / "a.glands"))
+
+    project = tmp_path / "a.glands"
+    call("new", folder / "good_1.png", "--project", project, "--mpp", 0.5)
+    monkeypatch.setattr("napari_glands.project.schema.write_json", full)
+    result = call("new", folder / "good*.png", "--project", project, "--mpp", 0.5, code=1)
+    assert "the disk is full" in result.stderr
+    assert "left out" not in result.stderr.lower()

@@ -5,6 +5,7 @@ What cannot be read among many is left out and told; the command goes on and exi
 
 from __future__ import annotations
 
+import errno
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -20,6 +21,7 @@ from napari_glands.cli.terminal import fail, note
 from napari_glands.errors import GlandsError
 from napari_glands.presets import PresetName
 from napari_glands.progress import CancelToken
+from napari_glands.system_errors import system_error_behind
 
 if TYPE_CHECKING:
     from napari_glands.project import Project
@@ -71,6 +73,7 @@ PictureOption = Annotated[
 # How many reasons are told when no image can be used at all.
 _REASONS = 3
 _CORNER = 32
+_OF_WRITING = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 
 
 @dataclass(frozen=True)
@@ -363,6 +366,11 @@ def _add(intake: Intake, project: Project, cancel: CancelToken, regions: Path | 
                 _read_corner(slide)
         try:
             (entry,) = project.add_slides([slide])
+        except GlandsError as error:
+            refused = system_error_behind(error)
+            if refused is not None and refused.errno in _OF_WRITING:
+                raise refused from error  # the project's disk: no other image would fare better
+            raise
         finally:
             slide.close()
         if regions is not None:
