@@ -44,6 +44,7 @@ def small_limit(monkeypatch: pytest.MonkeyPatch) -> int:
     return limit
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks at the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep a file's tests in one process, and all that open windows in one after the other.
 
