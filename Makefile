@@ -26,7 +26,7 @@ demo: $(VENV)/.with-core ## run both stages on the embedded samples, into demo-o
 	$(BIN)/napari-glands demo --out $(DEMO_OUT) $(ARGS)
 
 test: system-libraries $(VENV)/.with-test ## run the tests, on a virtual screen
-	OMP_NUM_THREADS=1 $(SCREEN) $(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	OMP_NUM_THREADS=1 $(SCREEN) $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 session: system-libraries $(VENV)/.with-test ## go through a working session by clicks and keys, and measure it
 	$(SCREEN) $(BIN)/python tests/ui/session/run.py $(ARGS)

@@ -42,17 +42,3 @@ def small_limit(monkeypatch: pytest.MonkeyPatch) -> int:
     monkeypatch.setattr(sys.modules["napari_glands.slides.blocks"], "LARGEST_WHOLE", limit)
     monkeypatch.setattr(napari_glands.slides, "LARGEST_WHOLE", limit)
     return limit
-
-
-@pytest.hookimpl(tryfirst=True)  # before xdist looks at the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep a file's tests in one process, and all that open windows in one after the other.
-
-    Two windows on one screen would take the keyboard from each other.
-    """
-    here = Path(__file__).parent
-    for item in items:
-        room = item.path.relative_to(here).parts[0]
-        windows = room in ("ui", "widgets")
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group("windows" if windows else str(item.path)))

@@ -34,8 +34,6 @@ from napari_glands.workbench.curation import Curation
 from napari_glands.workbench.layers import SlideLayers
 from napari_glands.workbench.tasks import Tasks
 
-pytestmark = pytest.mark.xdist_group("windows")  # in one process with all that imports napari
-
 SHAPE = (40, 56)
 MPP = 1.24
 SETTINGS = Settings().updated("predict", min_gland_um2=20.0)
