@@ -21,6 +21,7 @@ __all__ = [
     "remove",
     "replace_folder",
     "staging_folder",
+    "write_bytes",
     "write_json",
     "write_text",
     "written_whole",
@@ -48,13 +49,18 @@ def written_whole(path: Path) -> Iterator[IO[bytes]]:
             aside.unlink(missing_ok=True)
 
 
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file that is there in full or not at all; a link in its place is not followed."""
+    with written_whole(path) as file:
+        file.write(data)
+
+
 def write_text(path: Path, text: str) -> None:
-    """Write a text file (UTF-8) that is there in full or not at all.
+    """Write a text file (UTF-8) like `write_bytes`.
 
     Bytes of file names that are not UTF-8 become escapes, which JSON reads back as they were.
     """
-    with written_whole(path) as file:
-        file.write(text.encode("utf-8", "backslashreplace"))
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
 def write_json(path: Path, data: Any) -> None:
@@ -125,4 +131,5 @@ def recover_folder(target: Path) -> None:
 def recover_folders(parent: Path) -> None:
     """Finish or undo all replacements below `parent` (one level)."""
     for former in parent.glob(f"*{FORMER}"):
-        recover_folder(former.with_name(former.name.removesuffix(FORMER)))
+        if name := former.name.removesuffix(FORMER):
+            recover_folder(former.with_name(name))

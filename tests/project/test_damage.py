@@ -289,3 +289,35 @@ def test_steps_make_again_what_is_missing_in_part(two, make):
     assert two.whole_facts(entries[0].id, "prediction") is None
     _remove(next(p for p in folder_of(two, "glands", 1).rglob("0") if p.is_file()))
     assert two.whole_facts(entries[1].id, "prediction") is None
+
+
+def test_an_image_added_again_keeps_what_was_made_of_it(two, tmp_path):
+    """As after going back to a project file from before it was added."""
+    first = two.slides[0].id
+    two.close()
+    file = two.path / "project.json"
+    data = json.loads(file.read_text())
+    data["slides"] = data["slides"][1:]
+    data.pop("seal")
+    file.write_text(json.dumps(data))
+    with Project.open(two.path) as again:
+        (entry,) = again.add_slides([tmp_path / "tissue one.png"], mpp=0.62)
+        assert entry.id == first
+        assert again.load_priors(first).table
+
+
+def test_edits_take_the_place_of_damaged_glands(two):
+    slide_id = two.slides[0].id
+    shown, base = two.load_glands(slide_id), two.facts(slide_id, "glands")["content"]
+    (folder_of(two, "glands") / ".zattrs").write_text("{")
+    table = tuple(replace(row, state="accepted") for row in shown.table)
+    assert two.save_edited_glands(replace(shown, table=table), base=base)
+    assert all(row.state == "accepted" for row in two.load_glands(slide_id).table)
+    assert (two.backups(slide_id, "glands")[0] / ".zattrs").read_text() == "{"
+
+
+def test_the_part_at_fault_is_named(two):
+    (folder_of(two, "glands") / ".zattrs").write_text("{")
+    with pytest.raises(DamagedResult, match="The glands of tissue one") as raised:
+        two.load_prediction(two.slides[0].id)
+    assert raised.value.name == "glands"

@@ -213,3 +213,37 @@ def test_a_device_in_place_of_an_image_is_not_waited_for(study):
         again = Project.open(path)
     with again, pytest.raises(GlandsError, match="no file"):
         again.slide(again.slides[0].id)
+
+
+def test_the_copy_of_the_project_file_is_not_written_through_a_link(study, victim):
+    before = snapshot(victim)
+    study.project.close()
+    for name in (".project.previous.json", "project.previous.json"):
+        (study.project.path / name).unlink(missing_ok=True)
+        os.symlink(victim / "victim.csv", study.project.path / name)
+    Project.open(study.project.path).close()
+    assert snapshot(victim) == before
+
+
+def test_a_run_that_holds_links_is_not_gone_on_with(study, victim, make):
+    before = snapshot(victim)
+    prepared = study.project.path / "runs" / "29990101T000000-train"
+    prepared.mkdir(parents=True)
+    state = {"step": "train", "fingerprint": "f", "status": "running"}
+    (prepared / "run.json").write_text(json.dumps(state))
+    for name in ("log.txt", "metrics.csv"):
+        os.symlink(victim / "victim.csv", prepared / name)
+    with recorded_run(
+        study.project, "train", make.settings, "f", ignore, CancelToken(), resume=True
+    ) as run:
+        assert run.folder != prepared
+    assert snapshot(victim) == before
+
+
+def test_a_former_folder_without_a_name_stops_nothing(study, make):
+    study.project.save_priors(make.priors(study.slide))
+    labels = study.project.path / "slides" / f"{study.slide.id}.zarr" / "labels"
+    (labels / ".former").mkdir()
+    study.project.close()
+    with Project.open(study.project.path) as again:
+        assert again.load_priors(again.slides[0].id).table

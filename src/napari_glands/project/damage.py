@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from typing import TYPE_CHECKING
 
@@ -55,6 +56,10 @@ def damaged(project: Project, slide_id: str, name: ResultName, error: GlandsErro
     """
     if isinstance(error, DamagedResult):
         return error
+    # A prediction and its glands are looked at together: the one at fault is named.
+    for other in ("prediction", "glands"):
+        if f"{os.sep}labels{os.sep}{other}{os.sep}" in str(error):
+            name = other
     why, layer = str(error).rstrip("."), _WORDS.get(name, name)
     return DamagedResult(
         f"The {layer} of {project.entry(slide_id).name} cannot be used: {why}. "

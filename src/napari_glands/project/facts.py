@@ -151,12 +151,20 @@ class _Glands(_OfModel):
     counts: NotRequired[str]
 
 
+def _complete(glands: Any) -> Any:
+    """Refuse glands with states of which a part is not said."""
+    needed = ("table", "curated", "prediction")
+    if glands.get("stateful") and any(name not in glands for name in needed):
+        raise ValueError(f"glands with states need {', '.join(needed)}")
+    return glands
+
+
 _KINDS: dict[ResultName, TypeAdapter[Any]] = {
     "exterior": TypeAdapter(_Exterior),
     "priors": TypeAdapter(_Priors),
     "prediction": TypeAdapter(_OfModel),
-    "glands": TypeAdapter(_Glands),
-    "decisions": TypeAdapter(_Glands),
+    "glands": TypeAdapter(Annotated[_Glands, AfterValidator(_complete)]),
+    "decisions": TypeAdapter(Annotated[_Glands, AfterValidator(_complete)]),
 }
 
 

@@ -683,7 +683,8 @@ class Project:
             with self._saving:
                 if (store.facts("glands") or {}).get("content") != base.get("content"):
                     continue  # edited in the meantime
-                store.back_up("glands", passing=former is None)
+                if former is not None or not is_large(base.get("grid", (0, 0))):
+                    store.back_up("glands", passing=former is None)
                 self._save("prediction", result, fingerprint, seconds, glands=glands)
                 return
 
@@ -740,15 +741,36 @@ class Project:
         self.require_writable()
         with self._saving:
             store = self._store(result.slide_id)
-            saved = self.sound_facts(result.slide_id, "glands") or store.facts("prediction")
-            if saved is None:
-                raise GlandsError(_missing(self.entry(result.slide_id).name, "prediction"))
-            glands = result
-            if base not in (None, saved["content"]) or saved["grid"] != result.grid:
+            saved, glands = self._glands_to_edit(result), result
+            known = saved["content"]
+            if (known and base not in (None, known)) or saved["grid"] != result.grid:
                 glands = curation.brought_up_to_date(result, self.load_glands(result.slide_id))
             self._save("glands", glands, saved["fingerprint"], None, curated=True)
             content = (store.facts("glands") or {})["content"]
             return str(content) if glands is result else ""
+
+    def _glands_to_edit(self, result: Glands) -> dict[str, Any]:
+        """Return the facts of the glands that are about to be saved over.
+
+        Where they are damaged, and the prediction is not, a copy of them is kept: what the user
+        holds takes their place.
+        """
+        slide_id, store = result.slide_id, self._store(result.slide_id)
+        try:
+            saved = self.facts(slide_id, "glands")
+        except DamagedResult as error:
+            with self._undamaged(slide_id, "prediction"):
+                prediction = store.facts("prediction")
+            if prediction is None or prediction["grid"] != result.grid:
+                raise GlandsError(
+                    f"{error} These are of another resolution than its prediction: run the step "
+                    "`predict` after that, and save or restore them then."
+                ) from error
+            store.back_up("glands")
+            return {**prediction, "content": None}
+        if saved is None:
+            raise GlandsError(_missing(self.entry(slide_id).name, "prediction"))
+        return saved
 
     def former_glands(self, slide_id: str) -> Glands | None:
         """Load the glands that a new prediction of a slide has to respect.
@@ -835,10 +857,10 @@ class Project:
                 error
             )
 
-    def put_back(self, slide_id: str, path: Path) -> None:
-        """Put one of the `backups` of priors in their place as it is, whatever its size."""
-        with self.saving(slide_id, "priors") as store:
-            store.put_back("priors", path)
+    def put_back(self, slide_id: str, name: Literal["priors", "glands"], path: Path) -> None:
+        """Put one of the `backups` of a result in its place as it is, whatever its size."""
+        with self.saving(slide_id, name) as store:
+            store.put_back(name, path)
 
     # ---- measurements
 
@@ -1106,6 +1128,9 @@ class Project:
                     refusal(f"Cannot save {self.path / 'project.json'}", error)
                 ) from error
             self._content = content
+            if "slides" in changes:  # the copy must not be one without them
+                with suppress(OSError, GlandsError):
+                    schema.keep_previous(self.path / "project.json")
 
     def _recover(self, version: int) -> None:
         """Tidy up after a process that died, and bring an older project up to date."""
@@ -1114,7 +1139,7 @@ class Project:
         for entry in self.slides:
             with suppress(GlandsError):  # told when its results are asked for
                 self._store(entry.id).recover()
-        with suppress(OSError):  # a safeguard, without which one can work too
+        with suppress(OSError, GlandsError):  # a safeguard, without which one can work too
             schema.keep_previous(self.path / "project.json")
         if version < schema.SCHEMA_VERSION:
             schema.back_up(self.path / "project.json", version)

@@ -7,7 +7,7 @@ belong together when the glands name the content of the prediction that they are
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -88,6 +88,8 @@ class GlandStore(LabelFolders):
         content: str,
         facts: Mapping[str, Any],
         former: Glands | None,
+        *,
+        before: Callable[[], None] = lambda: None,
     ) -> None:
         """Put the prediction of a large slide, whose arrays are built, into place.
 
@@ -106,6 +108,8 @@ class GlandStore(LabelFolders):
             Kept with both.
         former
             Glands with decisions of the user (`load_former_glands`); None without any.
+        before
+            Called when both are finished, and neither has been moved.
         """
         common = {"model": result.model, "slide_name": result.slide_name, "content": content}
         if former is not None:
@@ -113,6 +117,8 @@ class GlandStore(LabelFolders):
                 self.publish(self._decisions_folder(staging, former))
         for folder in (glands, prediction):
             finish(folder, result, {**common, **facts})
+        before()
+        for folder in (glands, prediction):
             self.publish(folder)
 
     def _decisions_folder(self, staging: Path, glands: Glands) -> Path:
@@ -209,6 +215,8 @@ class GlandStore(LabelFolders):
     def load_gland_backup(self, folder: Path) -> Glands:
         """Load glands from one of the `backups`, beside the present probability if it fits."""
         saved = Saved(folder, read_facts(folder, "glands"))
+        if is_large(saved.facts["grid"]):
+            raise GlandsError("it is of a whole slide, whose glands nobody decides on")
         facts, labels = saved.facts, self._labels(saved)
         try:
             present = self.load_glands()
@@ -267,6 +275,7 @@ def _without_states(facts: dict[str, Any]) -> dict[str, Any]:
         "curated": False,
         "prediction": content,
         "counts": content,
+        "count": 0,
     }
 
 

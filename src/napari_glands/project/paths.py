@@ -8,10 +8,15 @@ from pathlib import Path
 from napari_glands.errors import GlandsError
 from napari_glands.stored import is_plain_name
 
-__all__ = ["inside"]
+__all__ = ["holds_links", "inside"]
 
 # Names of the layout itself, which are hidden or double.
 _OWN = (".staging",)
+
+
+def holds_links(folder: Path) -> bool:
+    """Tell whether a folder is a link, or there is one anywhere in it."""
+    return folder.is_symlink() or any(path.is_symlink() for path in folder.rglob("*"))
 
 
 def inside(folder: Path, *names: str) -> Path:

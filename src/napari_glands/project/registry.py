@@ -56,10 +56,11 @@ def enter(slide: Slide, project: Path, staging_root: Path) -> SlideEntry:
     path = target if slide.path is None else slide.path.resolve()
     stored = slide.address or _stored_path(path, project)
     _require_text(stored)
-    with staging_folder(staging_root) as staging:
-        built = staging / target.name
-        make_slide_group(built, slide, copied=copied, source=stored)
-        replace_folder(built, target)
+    if not _has_results(target):  # what was made of the same image before is kept
+        with staging_folder(staging_root) as staging:
+            built = staging / target.name
+            make_slide_group(built, slide, copied=copied, source=stored)
+            replace_folder(built, target)
     return SlideEntry(
         id=slide.id,
         name=slide.name,
@@ -116,17 +117,23 @@ def enter_region(
     part = PartOfSlide(of=entry.id, number=number, **asdict(region))
     slide = whole.crop(region, f"{entry.name} · region {number}")
     target = inside(project, "slides", f"{slide.id}.zarr")
-    with staging_folder(staging_root) as staging:
-        built = staging / target.name
-        make_slide_group(built, slide, copied=False, source=entry.path)
-        replace_folder(built, target)
+    if not _has_results(target):
+        with staging_folder(staging_root) as staging:
+            built = staging / target.name
+            make_slide_group(built, slide, copied=False, source=entry.path)
+            replace_folder(built, target)
     own = {"id": slide.id, "name": slide.name, "checksum": slide.checksum, "shape": slide.shape}
     return entry.model_copy(update={**own, "region": part})
 
 
+def _has_results(folder: Path) -> bool:
+    """Tell whether anything was made of a slide that is not in the project's list (any more)."""
+    return any((folder / "labels").glob("*/.zattrs"))
+
+
 def has_pixels(entry: SlideEntry, project: Path) -> bool:
     """Tell whether the image of a slide is where it was, or copied into the project."""
-    if is_address(entry.path) or (project / entry.path).exists():
+    if is_address(entry.path) or os.path.exists(project / entry.path):
         return True
     try:
         name = entry.id if entry.region is None else entry.region.of
@@ -145,11 +152,12 @@ def reopen(entry: SlideEntry, project: Path) -> Slide:
     """
     path, folder = project / entry.path, inside(project, "slides", f"{entry.id}.zarr")
     own = path == folder
-    if (own or not path.exists()) and has_copy(folder):
+    # Not Path.exists, which raises for names that are too long.
+    if (own or not os.path.exists(path)) and has_copy(folder):
         return copied_slide(folder, entry, finest_only=not own)
     if is_address(entry.path):
         return _same(_open(entry, entry.path), entry, entry.path)
-    if not path.exists():
+    if not os.path.exists(path):
         raise GlandsError(
             f"The image of slide {entry.name} is not at {path} any more: put it back, or say where "
             f"it is now (Project.relocate({entry.id!r}, new_path))."

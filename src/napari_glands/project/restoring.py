@@ -99,7 +99,7 @@ def restore(project: Project, slide_id: str, path: Path) -> Version:
     result = project.load_backup(slide_id, chosen.path)
     project.back_up(slide_id, chosen.name)
     if is_large(result.grid):
-        project.put_back(slide_id, chosen.path)
+        project.put_back(slide_id, chosen.name, chosen.path)
     elif chosen.name == "priors":
         project.save_edited_priors(result)  # type: ignore[arg-type]
     else:

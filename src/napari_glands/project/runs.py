@@ -22,7 +22,7 @@ from napari_glands.plain_text import shown
 from napari_glands.progress import Cancelled, CancelToken, Event, Report
 from napari_glands.project.commands import command_line, python_code
 from napari_glands.project.folder import Project
-from napari_glands.project.paths import inside
+from napari_glands.project.paths import holds_links, inside
 from napari_glands.project.schema import StepRecord
 from napari_glands.settings import Settings
 from napari_glands.stored import checked, is_plain_name, read_json
@@ -233,7 +233,7 @@ def _latest(project: Project, step: str, fingerprint: str) -> tuple[Path | None,
     """
     runs = inside(project.path, "runs")
     for file in sorted(runs.glob(f"*-{step}*/{_FILE}"), reverse=True):
-        if not is_plain_name(file.parent.name) or file.parent.is_symlink():
+        if not is_plain_name(file.parent.name) or holds_links(file.parent):
             continue
         try:
             state = checked(_STATE, read_json(file), file)

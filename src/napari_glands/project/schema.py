@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import warnings
 from collections import Counter
 from collections.abc import Callable
@@ -12,12 +11,21 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
-from napari_glands.atomic import write_json
+from napari_glands.atomic import write_bytes, write_json
 from napari_glands.errors import GlandsError
 from napari_glands.settings import Settings
 from napari_glands.slides.grid import Region
 from napari_glands.slides.pixel_size import LARGEST, SMALLEST, MppSource
-from napari_glands.stored import Finite, PlainName, Whole, checked, read_json, seal, sealed
+from napari_glands.stored import (
+    Finite,
+    PlainName,
+    Whole,
+    checked,
+    read_bytes,
+    read_json,
+    seal,
+    sealed,
+)
 
 __all__ = [
     "MIGRATIONS",
@@ -268,15 +276,14 @@ def write_project_file(path: Path, content: ProjectFile) -> None:
 def back_up(path: Path, version: int) -> Path:
     """Copy a project file that is about to be migrated, and return the copy."""
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
-    return Path(shutil.copy2(path, path.with_name(f"{path.stem}.v{version}.{stamp}.bak.json")))
+    copy = path.with_name(f"{path.stem}.v{version}.{stamp}.bak.json")
+    write_bytes(copy, read_bytes(path, _LARGEST_FILE))
+    return copy
 
 
 def keep_previous(path: Path) -> None:
     """Copy a project file that can be read, for the day when it cannot."""
-    copy = path.with_name(_PREVIOUS)
-    aside = copy.with_name(f".{_PREVIOUS}")
-    shutil.copy2(path, aside)
-    aside.replace(copy)
+    write_bytes(path.with_name(_PREVIOUS), read_bytes(path, _LARGEST_FILE))
 
 
 _CONTENT = TypeAdapter(ProjectFile)

@@ -240,6 +240,8 @@ def open_checked(files: StoredFiles, path: str) -> CheckedArray:
     except Exception as error:  # zarr raises many kinds on damaged metadata
         raise_if_refused(f"Cannot read {folder}", error)
         raise GlandsError(f"{folder} is no array ({type(error).__name__})") from error
+    if any(chunk < 1 for chunk in array.chunks):
+        raise GlandsError(f"{folder} has chunks without pixels: that is not what was saved")
     count = math.prod(math.ceil(n / c) for n, c in zip(array.shape, array.chunks, strict=True))
     largest = math.prod(array.chunks) * array.dtype.itemsize
     if count > _MOST_CHUNKS or largest > _LARGEST_CHUNK or array.dtype.kind not in "buif":

@@ -78,8 +78,11 @@ def copy_project(project: Project, target: Path) -> Project:
     if target.exists():
         raise GlandsError(f"{target} exists already: choose another name.")
     try:
-        shutil.copytree(
-            project.path, target, ignore=shutil.ignore_patterns(".staging", "*.lock", ".lock*")
+        shutil.copytree(  # what links point to is no part of the project
+            project.path,
+            target,
+            symlinks=True,
+            ignore=shutil.ignore_patterns(".staging", "*.lock", ".lock*"),
         )
     except OSError as error:  # shutil's own, with a list of all that failed, is one too
         raise GlandsError(refusal(f"Cannot copy the project to {target}", error)) from error

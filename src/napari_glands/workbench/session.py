@@ -368,6 +368,8 @@ def _plain(outcome: Outcome[Any], project: Project) -> str:
         return outcome.message
     log = project.path / "runs" / "errors.log"
     try:
+        if log.is_symlink() or (log.exists() and not log.is_file()):
+            raise OSError("it is a link or a pipe, put there by somebody else")
         with log.open("a", encoding="utf-8") as file:
             details = shown(outcome.details, lines=True)
             file.write(f"{datetime.now().isoformat(timespec='seconds')}\n{details}\n")

@@ -6,8 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from napari_glands.project.label_folders import LabelFolders
 from napari_glands.project.restoring import restore, versions
 from napari_glands.project.steps import run_predict, run_priors
+from napari_glands.project.whole_slide import saving
 from napari_glands.slides.label_resampling import nearest
 from napari_glands.stored import sealed
 
@@ -108,3 +110,62 @@ def test_glands_of_a_large_slide_that_nobody_decided_on_are_not_copied(case):
     run_predict(case.project)
     run_predict(case.project, case.project.settings.updated("predict", threshold=0.55))
     assert not versions(case.project, case.id)
+
+
+def test_what_was_decided_while_a_large_prediction_ran_is_kept(decided, monkeypatch):
+    case, accepted, _ = decided
+    real = saving.predict_large
+    calls = []
+
+    def deciding(*arguments):
+        made = real(*arguments)
+        if not calls:  # the user takes one decision back meanwhile
+            glands = case.project.load_glands(case.id)
+            table = tuple(
+                replace(row, state="proposed" if row.state == "rejected" else row.state)
+                for row in glands.table
+            )
+            case.project.save_edited_glands(replace(glands, table=table))
+        calls.append(made)
+        return made
+
+    monkeypatch.setattr(saving, "predict_large", deciding)
+    run_predict(case.project)
+    assert len(calls) == 2, "the last passes once more"
+    run_predict(case.project, name="coarse")
+    glands = case.project.load_glands(case.id)
+    np.testing.assert_array_equal(glands.where("accepted"), accepted)
+    assert not glands.where("rejected").any()
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+@pytest.mark.parametrize("publishing", [1, 2])
+def test_a_kill_while_a_result_is_moved_into_place_makes_no_empty_one(
+    case, monkeypatch, publishing
+):
+    run_predict(case.project)
+    expected = np.asarray(case.project.load_prediction(case.id).glands[...])
+    settings = case.project.settings.updated("predict", threshold=0.61)
+    moved = []
+
+    def move(self, built):
+        moved.append(built)
+        if len(moved) == publishing:
+            raise Killed
+        return publish(self, built)
+
+    publish = LabelFolders.publish
+    monkeypatch.setattr(LabelFolders, "publish", move)
+    with pytest.raises(Killed):
+        run_predict(case.project, settings)
+    monkeypatch.setattr(LabelFolders, "publish", publish)
+    run_predict(case.project, settings)
+    prediction = case.project.load_prediction(case.id)
+    labels = np.asarray(prediction.glands[...])
+    assert len(np.unique(labels)) > 3
+    assert np.asarray(prediction.probability[...]).max() > 0
+    assert case.project.facts(case.id, "prediction")["count"] == len(np.unique(labels)) - 1
+    assert labels.shape == expected.shape

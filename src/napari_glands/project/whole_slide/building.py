@@ -20,6 +20,7 @@ from napari_glands.progress import Event
 from napari_glands.project.damage import DamagedResult
 from napari_glands.project.fingerprint import arrays_digest, digest
 from napari_glands.project.label_folders import make_group
+from napari_glands.project.paths import holds_links, inside
 from napari_glands.slides import Block
 from napari_glands.system_errors import raise_if_refused, refusal
 from napari_glands.workers import Check, Crew, Facts, Work
@@ -51,12 +52,10 @@ class Building:
     @classmethod
     def of(cls, slide_folder: Path, name: str, fingerprint: str) -> Building:
         """Return the folder of a result; what was begun with other settings is dropped."""
-        parent = slide_folder.with_suffix(".building")
-        if parent.is_symlink():
-            raise GlandsError(f"{parent} is a link: remove it, nothing is built elsewhere.")
+        parent = inside(slide_folder.parent, slide_folder.with_suffix(".building").name)
         folder = parent / f"{name}-{fingerprint[:16]}"
         for other in parent.glob(f"{name}-*"):
-            if other != folder:
+            if other != folder or holds_links(other):
                 remove(other)
         (folder / name).mkdir(parents=True, exist_ok=True)
         return cls(folder, name)
@@ -86,6 +85,13 @@ class Building:
                 overwrite=True,
             )
         return folder
+
+    def forget_blocks(self) -> None:
+        """Note that no block is finished: the result is about to leave the folder.
+
+        Else what is made here next would take blocks for finished whose arrays are gone.
+        """
+        remove(self.folder / "blocks")
 
     def drop(self) -> None:
         """Remove the folder."""

@@ -40,6 +40,7 @@ def save_large_exterior(
         build_label_pyramid(building.result, exterior.grid, cancel=crew.cancel)
         with project.saving(slide.id, "exterior") as store:
             store.write_exterior_facts(building.result, exterior, pixels=pixels, **facts())
+            building.forget_blocks()
             store.publish(building.result)
 
 
@@ -66,6 +67,7 @@ def save_large_priors(
         project.keep_former_priors(slide.id, replace_curated=replace_curated)
         with project.saving(slide.id, "priors") as store:
             store.write_prior_facts(building.result, priors, pixels=pixels, **facts())
+            building.forget_blocks()
             store.publish(building.result)
 
 
@@ -85,19 +87,29 @@ def save_large_prediction(
         What is finished is kept, and gone on with by the same call.
     """
     with _made(project, slide, "prediction", fingerprint) as (building, facts):
-        former = project.former_glands(slide.id)
-        made = predict_large(model, slide, settings, building, crew, former)
-        with project.saving(slide.id, "prediction") as store:
-            if (store.facts("glands") or {}).get("stateful"):  # found at a coarser resolution
-                store.back_up("glands", passing=former is None)
-            store.publish_large_prediction(
-                made.prediction,
-                building.result,
-                made.glands,
-                made.content,
-                {**facts(), "count": made.count},
-                former,
-            )
+        while True:
+            base, former = _decided(project, slide.id), project.former_glands(slide.id)
+            made = predict_large(model, slide, settings, building, crew, former)
+            with project.saving(slide.id, "prediction") as store:
+                if _decided(project, slide.id) != base:
+                    continue  # edited in the meantime: only the last passes are made again
+                if (store.facts("glands") or {}).get("stateful"):  # of a coarser resolution
+                    store.back_up("glands", passing=former is None)
+                store.publish_large_prediction(
+                    made.prediction,
+                    building.result,
+                    made.glands,
+                    made.content,
+                    {**facts(), "count": made.count},
+                    former,
+                    before=building.forget_blocks,
+                )
+                return
+
+
+def _decided(project: Project, slide_id: str) -> str:
+    """Return the content of a slide's glands, which changes with every decision on them."""
+    return str((project.sound_facts(slide_id, "glands") or {}).get("content", ""))
 
 
 @contextmanager
