@@ -42,7 +42,7 @@ PARTS = {
     "images": (1000, 2),
     "disk": (60, 2),
 }
-# How many of the attacks of `make test`.
+# How many for a quick look.
 QUICK = {"damage": 5, "hostile": 4, "images": 20}
 
 
