@@ -22,6 +22,15 @@ def shared_data() -> Path:
     return _DATA
 
 
+@pytest.fixture(autouse=True)
+def as_many_threads_as_told():
+    """Take back what painting in napari does to torch: results depend on it in last digits."""
+    yield
+    torch, told = sys.modules.get("torch"), os.environ.get("OMP_NUM_THREADS", "")
+    if torch is not None and told.isdecimal() and torch.get_num_threads() != int(told):
+        torch.set_num_threads(int(told))
+
+
 @pytest.fixture
 def forget_copies():
     """Make the slides of a project look as if they were too large to be copied into it."""
