@@ -221,15 +221,11 @@ def bomb(codec: str) -> bytes:
     block = bytes(1 << 20)
     if codec == "zstd":  # many frames would do, one that states its size is what is written
         return b"\x28\xb5\x2f\xfd" + bytes([0b11100000]) + struct.pack("<Q", 3 << 30) + bytes(500)
-    packers = {
-        "zlib": lambda: zlib.compressobj(9),
-        "gzip": lambda: zlib.compressobj(9, wbits=31),
-    }
-    packer = packers[codec]()
+    packer = zlib.compressobj(1)
     return b"".join(packer.compress(block) for _ in range(1200)) + packer.flush()
 
 
-@pytest.mark.parametrize("codec", ["zlib", "gzip", "zstd"])
+@pytest.mark.parametrize("codec", ["zlib", "zstd"])
 def test_a_chunk_that_unpacks_without_end(tmp_path: Path, codec: str) -> None:
     path = tmp_path / "a.zarr"
     array = zarr.create_array(
