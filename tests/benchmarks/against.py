@@ -82,9 +82,11 @@ assert all(slide.prediction for slide in facts.slides)
 PREDICT = """
 import sys, time
 from pathlib import Path
-import torch, napari_glands.segmentation
 from napari_glands.project import Project
 from napari_glands.project.steps import run_predict
+# What either tree loads only when it is needed is loaded before the clock starts.
+import napari_glands.segmentation.model, napari_glands.project.whole_slide.saving
+import napari_glands.exterior.clustering
 from napari_glands.settings import Settings
 threshold = float(sys.argv[2])
 with Project.open(Path(sys.argv[1]) / "few.glands") as project:
