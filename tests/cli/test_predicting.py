@@ -225,3 +225,12 @@ def test_what_files_were_made_of_is_written_beside_the_ome_zarr_image(predict, t
     assert group.attrs["napari_glands"]["model"]
     labels = np.asarray(Image.open(tmp_path / "res" / "a_labels.png"))
     assert group.attrs["napari_glands"]["glands"] == len(np.unique(labels[labels > 0]))
+
+
+def test_an_image_too_large_to_hold_at_once_grows_beside_its_results(
+    predict, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(sys.modules["napari_glands.slides.blocks"], "LARGEST_WHOLE", 5_000)
+    assert len(predict(save(tmp_path / "large.png", 1))) == 1
+    assert (tmp_path / "res" / "large.zarr").is_dir()
+    assert not list((tmp_path / "res").glob(".*large*"))

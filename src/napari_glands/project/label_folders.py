@@ -26,7 +26,7 @@ from napari_glands.atomic import (
 )
 from napari_glands.errors import GlandsError
 from napari_glands.project.facts import ResultName, read_facts, write_facts
-from napari_glands.project.paths import inside
+from napari_glands.project.paths import beside, inside
 from napari_glands.project.stored_files import CheckedArray, StoredFiles, note_files, open_checked
 from napari_glands.settings import Settings
 from napari_glands.slides.blocks import is_large
@@ -128,7 +128,7 @@ class LabelFolders:
 
     @property
     def _backups(self) -> Path:
-        return inside(self.folder.parent, self.folder.with_suffix(".backups").name)
+        return beside(self.folder, ".backups")
 
     def _build(
         self,

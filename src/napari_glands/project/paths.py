@@ -8,7 +8,7 @@ from pathlib import Path
 from napari_glands.errors import GlandsError
 from napari_glands.stored import is_plain_name
 
-__all__ = ["holds_links", "inside"]
+__all__ = ["beside", "holds_links", "inside"]
 
 # Names of the layout itself, which are hidden or double.
 _OWN = (".staging",)
@@ -45,9 +45,29 @@ def inside(folder: Path, *names: str) -> Path:
                 "and dots."
             )
         place = os.path.join(place, name)
-        if os.path.islink(place):
-            raise GlandsError(
-                f"{place} is a link. A project holds what is in its own folder only: put the files "
-                "themselves there."
-            )
+        _refuse_link(place)
     return Path(place)
+
+
+def beside(folder: Path, suffix: str) -> Path:
+    """Return the folder that holds what goes with another one: its name with another suffix.
+
+    The other one was checked or made here: the hidden folder of a result that grows outside a
+    project has no name that :func:`inside` would take.
+
+    Raises
+    ------
+    GlandsError
+        When there is a link.
+    """
+    place = folder.with_suffix(suffix)
+    _refuse_link(place)
+    return place
+
+
+def _refuse_link(place: str | Path) -> None:
+    if os.path.islink(place):
+        raise GlandsError(
+            f"{place} is a link. A project holds what is in its own folder only: put the files "
+            "themselves there."
+        )

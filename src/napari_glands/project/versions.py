@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from napari_glands.atomic import existing_folder, remove, replace_folder, staging_folder
-from napari_glands.project.paths import inside
+from napari_glands.project.paths import beside, inside
 
 __all__ = ["keep_version"]
 
@@ -40,7 +40,7 @@ def keep_version(store: Path, staging: Path, name: str, now: datetime | None = N
     """
     present = now or datetime.now(UTC)
     saved = existing_folder(inside(store, "labels", name))
-    folder = inside(store.parent, store.with_suffix(".backups").name)
+    folder = beside(store, ".backups")
     kept = sorted(folder.glob(f"{name}-*{_ENDING}"))
     if saved is None or (kept and present - _time(kept[-1], name) < _EVERY):
         return None

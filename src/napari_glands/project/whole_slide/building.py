@@ -20,7 +20,7 @@ from napari_glands.progress import Event
 from napari_glands.project.damage import DamagedResult
 from napari_glands.project.fingerprint import arrays_digest, digest
 from napari_glands.project.label_folders import make_group
-from napari_glands.project.paths import holds_links, inside
+from napari_glands.project.paths import beside, holds_links
 from napari_glands.slides import Block
 from napari_glands.system_errors import raise_if_refused, refusal
 from napari_glands.workers import Check, Crew, Facts, Work
@@ -52,7 +52,7 @@ class Building:
     @classmethod
     def of(cls, slide_folder: Path, name: str, fingerprint: str) -> Building:
         """Return the folder of a result; what was begun with other settings is dropped."""
-        parent = inside(slide_folder.parent, slide_folder.with_suffix(".building").name)
+        parent = beside(slide_folder, ".building")
         folder = parent / f"{name}-{fingerprint[:16]}"
         for other in parent.glob(f"{name}-*"):
             if other != folder or holds_links(other):
