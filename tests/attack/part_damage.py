@@ -13,7 +13,16 @@ from damage import Damage, damage_file
 from isolation import Ended, in_child
 from looking import Seen, look
 from material import Material, small_blocks
-from verdicts import Tally, Verdict, clear, last_frames, right, why_unclear, wrong
+from verdicts import (
+    Tally,
+    Verdict,
+    clear,
+    fault_of,
+    last_frames,
+    right,
+    why_unclear,
+    wrong,
+)
 from watching import changes, snapshot
 
 __all__ = ["attack", "baseline"]
@@ -125,12 +134,8 @@ def judge(
     """Judge one trial."""
     if outside:
         return wrong("outside", "; ".join(outside[:5]))
-    if ended.hung:
-        return wrong("hang", f"nothing after {SECONDS:g} s")
-    if ended.result is None:
-        return wrong("crash", f"status {ended.code}: {ended.trace[-600:] or ended.printed[-600:]}")
-    if ended.grown > MEMORY:
-        return wrong("memory", f"{ended.grown >> 20} MiB")
+    if bad := fault_of(ended, SECONDS, MEMORY):
+        return bad
     seen, told, after = ended.result
     names = _names(damage.file, copy)
     verdict = _judge_seen(seen, sound, damage, names)

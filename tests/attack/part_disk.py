@@ -21,7 +21,16 @@ from isolation import in_child
 from looking import tell
 from material import small_blocks
 from part_kills import Stage, Step, decide, kept, look_at, words_of
-from verdicts import Tally, Verdict, clear, last_frames, right, why_unclear, wrong
+from verdicts import (
+    Tally,
+    Verdict,
+    clear,
+    fault_of,
+    last_frames,
+    right,
+    why_unclear,
+    wrong,
+)
 
 __all__ = ["attack"]
 
@@ -69,10 +78,8 @@ def _full(stage: Stage, place: Path, room: int, mounted: bool) -> Verdict:
     ended = in_child(_job(stage.step, place, None if mounted else room), SECONDS)
     if mounted:
         ballast.unlink()
-    if ended.hung:
-        return wrong("hang", f"nothing after {SECONDS:g} s")
-    if ended.result is None:
-        return wrong("crash", f"status {ended.code}: {ended.trace[-600:] or ended.printed[-600:]}")
+    if bad := fault_of(ended, SECONDS):
+        return bad
     told: Command = ended.result
     if told.trace:
         return wrong("traceback", last_frames(told.trace))

@@ -17,7 +17,16 @@ from commands import run_command
 from isolation import in_child
 from looking import look
 from material import Material, small_blocks
-from verdicts import Tally, Verdict, clear, last_frames, right, why_unclear, wrong
+from verdicts import (
+    Tally,
+    Verdict,
+    clear,
+    fault_of,
+    last_frames,
+    right,
+    why_unclear,
+    wrong,
+)
 from watching import changes, snapshot
 
 __all__ = ["WAYS", "attack"]
@@ -116,12 +125,8 @@ def _tried(name: str, commands: list[str], material: Material, folder: Path) -> 
         return wrong("outside", "code of the project was run")
     if outside:
         return wrong("outside", "; ".join(outside[:6]))
-    if ended.hung:
-        return wrong("hang", f"nothing after {SECONDS:g} s")
-    if ended.result is None:
-        return wrong("crash", f"status {ended.code}: {ended.trace[-600:] or ended.printed[-600:]}")
-    if ended.grown > MEMORY:
-        return wrong("memory", f"{ended.grown >> 20} MiB")
+    if bad := fault_of(ended, SECONDS, MEMORY):
+        return bad
     if "Traceback (most recent" in ended.printed:
         return wrong("traceback", ended.printed[-600:])
     return _judge(*ended.result)

@@ -20,7 +20,16 @@ from isolation import in_child
 from looking import Seen, tell
 from material import Material
 from PIL import Image
-from verdicts import Tally, Verdict, clear, last_frames, right, why_unclear, wrong
+from verdicts import (
+    Tally,
+    Verdict,
+    clear,
+    fault_of,
+    last_frames,
+    right,
+    why_unclear,
+    wrong,
+)
 from watching import changes, snapshot
 
 __all__ = ["attack"]
@@ -120,12 +129,8 @@ def _read(path: Path) -> Any:
 def _judge(image: Mutant, ended: Any, sound: Any, outside: list[str]) -> Verdict:
     if outside:
         return wrong("outside", "; ".join(outside[:5]))
-    if ended.hung:
-        return wrong("hang", f"nothing after {SECONDS:g} s")
-    if ended.grown > MEMORY:
-        return wrong("memory", f"{ended.grown >> 20} MiB")
-    if ended.result is None:
-        return wrong("crash", f"status {ended.code}: {ended.trace[-600:] or ended.printed[-600:]}")
+    if bad := fault_of(ended, SECONDS, MEMORY):
+        return bad
     kind, text = ended.result
     if kind == "trace":
         return wrong("traceback", last_frames(text))

@@ -8,7 +8,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-__all__ = ["Tally", "Verdict", "clear", "last_frames", "right", "why_unclear", "wrong"]
+from isolation import Ended
+
+__all__ = ["Tally", "Verdict", "clear", "fault_of", "last_frames", "right", "why_unclear", "wrong"]
 
 Kind = Literal["clear", "right", "wrong"]
 Sort = Literal[
@@ -52,6 +54,27 @@ def right() -> Verdict:
 def wrong(sort: Sort, why: str) -> Verdict:
     """Return the verdict for everything that must not be."""
     return Verdict("wrong", sort, why)
+
+
+def fault_of(ended: Ended, seconds: float, memory: int | None = None) -> Verdict | None:
+    """Judge how the child of an attack ended, whatever it did; None when it gave a result.
+
+    Parameters
+    ----------
+    ended
+        The end.
+    seconds
+        The time that it had.
+    memory
+        Bytes that it may take; None for any number.
+    """
+    if ended.hung:
+        return wrong("hang", f"nothing after {seconds:g} s")
+    if memory is not None and ended.grown > memory:
+        return wrong("memory", f"{ended.grown >> 20} MiB")
+    if ended.result is None:
+        return wrong("crash", f"status {ended.code}: {ended.trace[-600:] or ended.printed[-600:]}")
+    return None
 
 
 def why_unclear(sentence: str, names: tuple[str, ...]) -> str:

@@ -129,8 +129,8 @@ def test_facts_that_cannot_be_are_named_and_the_rest_works(two, name, change, fi
     assert ".zattrs" in str(raised.value)
     assert two.sound_facts(slide_id, name) is None
     seen = field != "not what was saved"  # a seal is looked at when a result is used
-    assert (name in [error.name for error in two.damage(slide_id)]) == seen
-    assert two.damage(two.slides[1].id) == []
+    assert (name in [error.name for error in two.all_facts(slide_id)[1]]) == seen
+    assert two.all_facts(two.slides[1].id)[1] == []
     assert len(summarise(two).rows) == 2
     two.close()
     with Project.open(two.path) as again:

@@ -389,7 +389,7 @@ class Project:
             return facts
 
     def sound_facts(self, slide_id: str, name: ResultName) -> dict[str, Any] | None:
-        """Return the same; None also when they are damaged: see `damage`."""
+        """Return the same; None also when they are damaged: see `all_facts`."""
         try:
             return self.facts(slide_id, name)
         except DamagedResult:
@@ -438,10 +438,6 @@ class Project:
                 damage.append(damaged(self, slide_id, name, error))
         found["prediction"], found["glands"] = joined_facts(found["prediction"], found["glands"])
         return found, damage
-
-    def damage(self, slide_id: str) -> list[DamagedResult]:
-        """Return which results of a slide are seen to be damaged without reading their pixels."""
-        return self.all_facts(slide_id)[1]
 
     def label_levels(self, slide_id: str, name: ResultName) -> tuple[CheckedArray, ...]:
         """Return the label image of a result as arrays on the disk, finest first.

@@ -11,6 +11,7 @@ import hashlib
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Any
@@ -29,7 +30,6 @@ __all__ = ["CheckedArray", "Owner", "StoredFiles", "note_files", "open_checked"]
 
 _FILE = "checksums.json"
 _ATTRIBUTES = ".zattrs"  # they have a seal of their own, and change without the arrays
-_PIECE = 1 << 20
 # More than a gland image at 0.1 µm of the largest glass has, in chunks of 256 × 256.
 _MOST_CHUNKS = 50_000_000
 _LARGEST_CHUNK = 1 << 30
@@ -275,8 +275,5 @@ def _read(folder: Path, noted: str) -> dict[str, _State]:
 
 
 def _digest_of(path: Path) -> str:
-    state = hashlib.blake2b(digest_size=16)
     with path.open("rb") as file:
-        while piece := file.read(_PIECE):
-            state.update(piece)
-    return state.hexdigest()
+        return hashlib.file_digest(file, partial(hashlib.blake2b, digest_size=16)).hexdigest()

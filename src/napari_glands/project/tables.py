@@ -7,7 +7,7 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_glands.atomic import written_whole
+from napari_glands.atomic import write_bytes
 from napari_glands.errors import GlandsError
 from napari_glands.stored import read_bytes
 
@@ -20,8 +20,7 @@ __all__ = ["read", "write"]
 def write(table: pd.DataFrame, path: Path) -> str:
     """Write a table, and return the digest of the file."""
     data = table.to_csv(index=False).encode("utf-8")
-    with written_whole(path) as file:
-        file.write(data)
+    write_bytes(path, data)
     return hashlib.sha256(data).hexdigest()
 
 

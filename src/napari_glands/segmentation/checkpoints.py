@@ -15,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from napari_glands.atomic import remove, written_whole
+from napari_glands.segmentation.model import weights_digest
 
 __all__ = ["SealedCheckpoints", "cannot_go_on", "keep_finished", "take_finished"]
 
@@ -87,7 +88,7 @@ def cannot_go_on(path: Path, wanted: Mapping[str, torch.Tensor]) -> str:
 def keep_finished(network: torch.nn.Module, path: Path, loss: float) -> None:
     """Write the weights of a finished round, with its loss."""
     state = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
-    metadata = {"loss": repr(loss), "digest": _digest(state)}
+    metadata = {"loss": repr(loss), "digest": weights_digest(state)}
     part = path.with_suffix(".part")
     save_file(state, part, metadata)
     part.replace(path)
@@ -108,7 +109,7 @@ def take_finished(network: torch.nn.Module, path: Path) -> float | None:
     except (SafetensorError, OSError, ValueError, KeyError) as error:
         _log.warning("The weights %s cannot be read (%s): the round starts over", path, error)
         return None
-    if metadata.get("digest") != _digest(state) or not _fit(state, network.state_dict()):
+    if metadata.get("digest") != weights_digest(state) or not _fit(state, network.state_dict()):
         _log.warning("The weights %s are not what was saved: the round starts over", path)
         return None
     network.load_state_dict(state)
@@ -118,11 +119,3 @@ def take_finished(network: torch.nn.Module, path: Path) -> float | None:
 def _fit(state: Mapping[str, torch.Tensor], wanted: Mapping[str, torch.Tensor]) -> bool:
     shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
     return shapes == {name: tuple(tensor.shape) for name, tensor in wanted.items()}
-
-
-def _digest(state: Mapping[str, torch.Tensor]) -> str:
-    found = hashlib.sha256()
-    for name in sorted(state):
-        found.update(name.encode())
-        found.update(state[name].detach().cpu().contiguous().numpy().tobytes())
-    return found.hexdigest()

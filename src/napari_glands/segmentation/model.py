@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, NotRequired
@@ -22,7 +23,7 @@ from napari_glands.settings import Settings
 from napari_glands.stored import Whole, checked, finite, read_json, seal, sealed
 from napari_glands.system_errors import naming, raise_if_refused, refusal, system_error_behind
 
-__all__ = ["Model", "load_model", "save_model"]
+__all__ = ["Model", "load_model", "save_model", "weights_digest"]
 
 _WEIGHTS, _CARD = "weights.safetensors", "model.json"
 # Format 2 states the depth of the network, format 3 has a seal.
@@ -80,11 +81,7 @@ class Model:
     @property
     def checksum(self) -> str:
         """First 12 hexadecimal digits of the SHA-256 of the weights."""
-        digest = hashlib.sha256()
-        for name in sorted(self.weights):
-            digest.update(name.encode())
-            digest.update(self.weights[name].contiguous().numpy().tobytes())
-        return digest.hexdigest()[:12]
+        return weights_digest(self.weights)[:12]
 
     def network(self) -> GlandPSPNet:
         """Build the network with these weights, in evaluation mode, on the CPU."""
@@ -99,6 +96,15 @@ class Model:
                 "train again."
             ) from error
         return network.eval()
+
+
+def weights_digest(state: Mapping[str, torch.Tensor]) -> str:
+    """Return the SHA-256 of the tensors of a network: their names and values, on any device."""
+    found = hashlib.sha256()
+    for name in sorted(state):
+        found.update(name.encode())
+        found.update(state[name].detach().cpu().contiguous().numpy().tobytes())
+    return found.hexdigest()
 
 
 def save_model(model: Model, folder: str | Path) -> None:
