@@ -194,13 +194,15 @@ def _swap_chunk(file: Path, chance: random.Random) -> str:
 def _foreign_checkpoint(file: Path, chance: random.Random) -> str:
     import torch
 
+    from napari_glands.segmentation.checkpoints import SealedCheckpoints
+
     foreign: Any = chance.choice(
         [{"x": 1}, {}, [1, 2], {"state_dict": {}}, {"state_dict": {"a": torch.zeros(3)},
          "pytorch-lightning_version": "2.0.0", "epoch": 0, "global_step": 1, "loops": {},
          "optimizer_states": [], "lr_schedulers": [], "callbacks": {}}]
     )  # fmt: skip
     if chance.random() < 0.4:
-        foreign = torch.load(file, map_location="cpu", weights_only=True)
+        foreign = SealedCheckpoints().load_checkpoint(file, "cpu")
         key = chance.choice(sorted(foreign))
         if chance.random() < 0.5:
             del foreign[key]
